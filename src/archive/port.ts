@@ -1,0 +1,121 @@
+import type { ImageFacts } from '../dicom/header-facts.ts';
+import type {
+  SeriesInstanceUID,
+  SOPClassUID,
+  SOPInstanceUID,
+  StudyInstanceUID,
+  TransferSyntaxUID,
+} from '../dicom/uid.ts';
+
+/** One instance as it is sent: a complete Part 10 file, the same bytes on every attempt. */
+export interface StoreItem {
+  readonly SOPClassUID: SOPClassUID;
+  readonly SOPInstanceUID: SOPInstanceUID;
+  /** Exact length of what `content` yields. */
+  readonly bytes: number;
+  /** The Part 10 file; opened when its turn comes. Throwing aborts the part and the request. */
+  content(): AsyncIterable<Buffer>;
+}
+
+/** How far a request came before it failed. */
+export type SendPhase =
+  | 'unsent' // nothing of the request reached the archive (DNS, refused, TLS, proxy)
+  | 'partial' // it broke while the body was on its way
+  | 'unanswered'; // the whole body went out; no complete answer came back
+
+/** A SOP instance in a STOW response (PS3.18 §10.5.3, Annex I). Codes are numbers, e.g. 0xa700. */
+export interface ReferencedInstance {
+  readonly SOPInstanceUID: string;
+  readonly warningReason: number | null;
+}
+export interface FailedInstance {
+  readonly SOPInstanceUID: string;
+  readonly failureReason: number | null;
+}
+
+/** What the archive said to a store request; judged per instance by `forward/outcome`, not here. */
+export type StoreAnswer =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfterMs: number | null;
+      /** `parsed` only where the body was complete and well formed; otherwise both lists are empty. */
+      readonly body: 'parsed' | 'empty' | 'unreadable';
+      readonly referenced: readonly ReferencedInstance[];
+      readonly failed: readonly FailedInstance[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly phase: SendPhase;
+      /** System, TLS or undici code, e.g. `ECONNREFUSED`, `UND_ERR_HEADERS_TIMEOUT`, `CERT_HAS_EXPIRED`. */
+      readonly code: string;
+    }
+  /** Our own side failed while reading the object: nothing is known against the archive. */
+  | { readonly kind: 'source-failed'; readonly error: unknown };
+
+export interface InstanceRef {
+  readonly StudyInstanceUID: StudyInstanceUID | null;
+  readonly SeriesInstanceUID: SeriesInstanceUID | null;
+  readonly SOPInstanceUID: SOPInstanceUID;
+}
+
+/** Why a read-back gave no answer about the instance. */
+export interface ReadFailure {
+  readonly kind: 'failed';
+  /** `refused`: 401 or 403; `unsupported`: 404 on the service itself, 405, 406, 501; `unavailable`: try again. */
+  readonly why: 'refused' | 'unsupported' | 'unavailable';
+  /** HTTP status or transport code, for the reason shown. */
+  readonly code: string;
+  readonly retryAfterMs: number | null;
+}
+
+export type FindAnswer = { readonly kind: 'present' | 'absent' } | ReadFailure;
+
+/** The instance's metadata at the archive (WADO-RS metadata); members are null where the archive leaves them out. */
+export interface ArchivedFacts {
+  readonly SOPClassUID: string | null;
+  readonly SOPInstanceUID: string | null;
+  readonly StudyInstanceUID: string | null;
+  readonly SeriesInstanceUID: string | null;
+  /** (0008,3002) AvailableTransferSyntaxUID or group 2, where given. */
+  readonly TransferSyntaxUID: string | null;
+  readonly image: Partial<ImageFacts>;
+}
+export type MetadataAnswer =
+  | { readonly kind: 'present'; readonly facts: ArchivedFacts }
+  | { readonly kind: 'absent' }
+  | ReadFailure;
+
+export type RetrieveAnswer =
+  | {
+      readonly kind: 'present';
+      readonly TransferSyntaxUID: TransferSyntaxUID | null;
+      /** The data set without preamble and group 2, streamed. Consume it or call `cancel`. */
+      dataSet(): AsyncIterable<Buffer>;
+      cancel(): void;
+    }
+  | { readonly kind: 'absent' }
+  | ReadFailure;
+
+/** What the outside last did, for the page: no body text, no URL. */
+export interface ArchiveLine {
+  /** Days left of the server's certificate, null where there is none. */
+  readonly tlsDaysLeft: number | null;
+  readonly bytesSent: number;
+}
+
+/** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */
+export interface ArchiveClient {
+  /** Resolves always; never throws for what the peer or the line does. `signal` ends it (phase as far as it came). */
+  store(items: readonly StoreItem[], signal: AbortSignal): Promise<StoreAnswer>;
+  /** QIDO-RS: is the instance there? */
+  find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer>;
+  /** WADO-RS metadata. */
+  metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer>;
+  /** WADO-RS instance with `transfer-syntax=*`. */
+  retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer>;
+  /** Forget cached credentials (after 401/403), so that the next request signs in afresh. */
+  refreshCredentials(): void;
+  line(): ArchiveLine;
+  close(): Promise<void>;
+}

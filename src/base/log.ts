@@ -1,0 +1,56 @@
+import { pino } from 'pino';
+
+/** Structured logger. Messages are fixed words; facts go in fields; no patient data, no UID. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  /** A logger whose every line carries the given fields, e.g. `{ room: 'intake' }`. */
+  child(fields: object): Log;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Anything that looks like a UID (three or more dotted components, long enough to name something). */
+const uidLike = /\b[0-2](?:\.\d+){4,}\b/g;
+
+/**
+ * Last line of defence: fields are chosen to be PHI-free where they are logged; this removes UIDs that an
+ * error text from the system or a library might carry.
+ */
+export function withoutUids(text: string): string {
+  return text.replace(uidLike, '[uid]');
+}
+
+function scrub(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return withoutUids(value);
+  if (value instanceof Error) {
+    const { code } = value as { code?: unknown };
+    return { name: value.name, code, message: withoutUids(value.message) };
+  }
+  if (depth >= 4 || value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item) => scrub(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, scrub(item, depth + 1)]));
+}
+
+/**
+ * A pino logger writing JSON lines, `time` in ISO 8601.
+ * @param sink where lines go; standard output by default
+ */
+export function createLog(level: LogLevel, sink: { write(line: string): void } = process.stdout): Log {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => scrub(fields) as Record<string, unknown>,
+      },
+    },
+    sink,
+  );
+}
+
+export const silentLog: Log = createLog('silent');

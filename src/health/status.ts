@@ -1,0 +1,99 @@
+import type { Reason } from '../base/errors.ts';
+
+export type Verdict = 'working' | 'degraded' | 'down';
+
+/** `GET /api/v1/status`: open and PHI-free. Times are ISO 8601 in UTC. */
+export interface StatusReport {
+  readonly verdict: Verdict;
+  /** One sentence in plain words. */
+  readonly reason: string;
+  /** What to do next, or null where nothing is to be done. */
+  readonly nextStep: string | null;
+  readonly site: { readonly name: string; readonly timeZone: string };
+  readonly time: string;
+  readonly startedAt: string;
+  readonly queue: {
+    readonly studies: number;
+    readonly instances: number;
+    readonly bytes: number;
+    readonly oldestAgeSeconds: number;
+  };
+  readonly totals: {
+    readonly received: number;
+    readonly delivered: number;
+    readonly verified: number;
+    readonly quarantined: number;
+    readonly conflicts: number;
+    readonly held: number;
+  };
+  readonly intake: {
+    readonly open: boolean;
+    readonly reason: Reason | null;
+    readonly aeTitle: string;
+    readonly port: number;
+    readonly associations: number;
+    /** The last refused or aborted associations, newest first. */
+    readonly refusals: readonly RefusalReport[];
+  };
+  /** By configured name; unknown callers that were accepted are under their AE title. */
+  readonly modalities: Readonly<Record<string, ModalityReport>>;
+  readonly destinations: Readonly<Record<string, DestinationReport>>;
+  readonly disk: {
+    readonly state: 'ok' | 'low' | 'full' | 'suspect' | 'missing';
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+    readonly reserveBytes: number;
+    /** At the rate of the last days, counting what waits; null while unknown. */
+    readonly daysLeft: number | null;
+  };
+  readonly machine: MachineReport | null;
+  readonly config: { readonly generation: number };
+  readonly version: string;
+}
+
+export interface RefusalReport {
+  readonly at: string;
+  readonly address: string;
+  readonly callingAeTitle: string;
+  readonly calledAeTitle: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly nextStep: string;
+}
+
+export interface ModalityReport {
+  readonly aeTitle: string;
+  readonly lastHeardAt: string | null;
+  readonly lastReceivedAt: string | null;
+  readonly received: number;
+  readonly lastRefusal: RefusalReport | null;
+}
+
+export interface DestinationReport {
+  readonly state: 'up' | 'waiting' | 'down' | 'paused' | 'removed';
+  readonly reason: Reason | null;
+  /** When the archive last confirmed an instance. */
+  readonly lastDeliveredAt: string | null;
+  readonly lastVerifiedAt: string | null;
+  /** When it will be tried again, null while it is being tried. */
+  readonly nextAttemptAt: string | null;
+  readonly queued: number;
+  readonly delivered: number;
+  readonly verified: number;
+  readonly accepted: number;
+  readonly held: number;
+  readonly quarantined: number;
+  readonly conflict: number;
+  readonly queuedBytes: number;
+  readonly bytesSent: number;
+  readonly tlsDaysLeft: number | null;
+}
+
+export interface MachineReport {
+  readonly cpuLoadPercent: number;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+  readonly temperatureCelsius: number | null;
+  readonly uptimeSeconds: number;
+  readonly processRssBytes: number;
+}

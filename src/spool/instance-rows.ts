@@ -1,0 +1,72 @@
+import type { Keyring } from '../crypto/keyring.ts';
+import { decodeTrailer } from './facts.ts';
+import type { NewInstance } from './ledger-instances.ts';
+import type { ObjectStore } from './object-store.ts';
+import { type ObjectFacts, type ObjectId, priorities, type UidKey } from './types.ts';
+
+/** Makes ledger rows of sealed objects: UIDs become keyed hashes here and nowhere else. */
+export class InstanceRows {
+  readonly #keyring: Keyring;
+  readonly #quietMs: (modalityName: string | null) => number;
+
+  constructor(keyring: Keyring, quietMs: (modalityName: string | null) => number) {
+    this.#keyring = keyring;
+    this.#quietMs = quietMs;
+  }
+
+  uidKey(uid: string): UidKey {
+    return this.#keyring.keyedHash(uid) as UidKey;
+  }
+
+  of(objectId: ObjectId, epochId: string, facts: ObjectFacts, start: NewInstance['start']): NewInstance {
+    return {
+      objectId,
+      uidKey: this.uidKey(facts.SOPInstanceUID),
+      // Without a study the instance stands alone.
+      studyKey: this.uidKey(facts.StudyInstanceUID ?? `instance ${facts.SOPInstanceUID}`),
+      digest: facts.dataSetSha256,
+      transferSyntax: facts.TransferSyntaxUID,
+      bytes: facts.dataSetBytes,
+      receivedAt: facts.receivedAt,
+      modalityName: facts.modalityName,
+      callingAeTitle: facts.callingAeTitle,
+      priority: priorities.indexOf(facts.priority),
+      epochId,
+      destinations: facts.destinations,
+      quietMs: this.#quietMs(facts.modalityName),
+      start,
+    };
+  }
+
+  /** @throws GantryError OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
+  async read(store: ObjectStore, objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance> {
+    const stored = await store.open(objectId);
+    try {
+      const trailer = decodeTrailer(stored.trailer, stored.plainBytes);
+      return this.of(objectId, stored.epochId, trailer, trailer.conflict ? 'conflict' : start);
+    } finally {
+      await stored.close();
+    }
+  }
+
+  /** An object whose trailer cannot be read: it is shown and kept, and nothing else is known of it. */
+  unreadable(objectId: ObjectId, now: number): NewInstance {
+    const key = this.uidKey(`unreadable ${objectId}`);
+    return {
+      objectId,
+      uidKey: key,
+      studyKey: key,
+      digest: '',
+      transferSyntax: '',
+      bytes: 0,
+      receivedAt: now,
+      modalityName: null,
+      callingAeTitle: 'unreadable',
+      priority: 0,
+      epochId: '',
+      destinations: ['unknown'],
+      quietMs: 0,
+      start: 'queued',
+    };
+  }
+}

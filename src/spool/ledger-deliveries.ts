@@ -1,0 +1,208 @@
+import type { LedgerDatabase } from './ledger.ts';
+import { derive, park, seqOf } from './ledger-state.ts';
+import type {
+  ForwardItem,
+  ForwardLimits,
+  ForwardSettlement,
+  ObjectId,
+  ProofItem,
+  ProofSettlement,
+} from './types.ts';
+
+/** Takes a batch of one study: the highest priority first, then the oldest or the newest. */
+export function takeForward(
+  db: LedgerDatabase,
+  destination: string,
+  limits: ForwardLimits,
+  now: number,
+): ForwardItem[] {
+  const direction = limits.order === 'oldest' ? 'ASC' : 'DESC';
+  const first = db.get(
+    `SELECT study_key FROM delivery WHERE destination = ? AND state = 'queued' AND in_flight = 0 AND due_at <= ?
+     ORDER BY priority DESC, instance ${direction} LIMIT 1`,
+    destination,
+    now,
+  );
+  if (first === undefined) return [];
+  const rows = db.all(
+    `SELECT d.instance, i.object_id, d.bytes, d.attempts, d.unknowns, d.first_attempt_at, d.batch_max
+     FROM delivery d INDEXED BY delivery_queued_study JOIN instance i ON i.seq = d.instance
+     WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0 AND d.due_at <= ?
+     ORDER BY d.instance LIMIT ?`,
+    destination,
+    first['study_key'] ?? null,
+    now,
+    limits.instancesMax,
+  );
+  const items: ForwardItem[] = [];
+  let bytes = 0;
+  let countMax = limits.instancesMax;
+  for (const row of rows) {
+    const size = row['bytes'] as number;
+    const allowed = Math.min(countMax, (row['batch_max'] as number | null) ?? countMax);
+    if (items.length > 0 && (items.length >= allowed || bytes + size > limits.bytesMax)) break;
+    countMax = allowed;
+    bytes += size;
+    const firstAttemptAt = (row['first_attempt_at'] as number | null) ?? now;
+    db.run(
+      'UPDATE delivery SET in_flight = 1, first_attempt_at = ? WHERE instance = ? AND destination = ?',
+      firstAttemptAt,
+      row['instance'] ?? null,
+      destination,
+    );
+    items.push({
+      objectId: row['object_id'] as ObjectId,
+      destination,
+      bytes: size,
+      attempts: row['attempts'] as number,
+      unknowns: row['unknowns'] as number,
+      firstAttemptAt,
+    });
+  }
+  return items;
+}
+
+export function settleForward(
+  db: LedgerDatabase,
+  settlements: readonly ForwardSettlement[],
+  now: number,
+): void {
+  for (const settlement of settlements) {
+    const seq = seqOf(db, settlement.objectId);
+    if (seq === null) continue;
+    const key = [seq, settlement.destination] as const;
+    if (settlement.to === 'delivered') {
+      db.run(
+        `UPDATE delivery SET state = 'delivered', in_flight = 0, due_at = ?, delivered_at = ?, polls = 0, assumed = 0,
+           needs_digest = max(needs_digest, ?), reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+        now,
+        now,
+        settlement.needsDigest ? 1 : 0,
+        settlement.warning?.code ?? null,
+        settlement.warning?.words ?? null,
+        ...key,
+      );
+    } else if (settlement.to === 'queued') {
+      db.run(
+        `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = attempts + ?, unknowns = unknowns + ?,
+           needs_digest = max(needs_digest, ?), batch_max = coalesce(?, batch_max), reason_code = ?, reason_words = ?
+         WHERE instance = ? AND destination = ?`,
+        settlement.retryAt,
+        settlement.countAttempt ? 1 : 0,
+        settlement.outcomeUnknown ? 1 : 0,
+        settlement.outcomeUnknown ? 1 : 0,
+        settlement.batchInstancesMax,
+        settlement.reason.code,
+        settlement.reason.words,
+        ...key,
+      );
+    } else {
+      park(db, key, settlement.to, settlement.reason);
+    }
+    derive(db, seq, now);
+  }
+}
+
+export function takeProof(
+  db: LedgerDatabase,
+  destination: string,
+  instancesMax: number,
+  now: number,
+): ProofItem[] {
+  const rows = db.all(
+    `SELECT d.instance, i.object_id, d.bytes, d.needs_digest, d.polls, d.delivered_at, d.assumed
+     FROM delivery d JOIN instance i ON i.seq = d.instance
+     WHERE d.destination = ? AND d.state = 'delivered' AND d.in_flight = 0 AND d.due_at <= ?
+     ORDER BY d.due_at LIMIT ?`,
+    destination,
+    now,
+    instancesMax,
+  );
+  return rows.map((row) => {
+    db.run(
+      'UPDATE delivery SET in_flight = 1 WHERE instance = ? AND destination = ?',
+      row['instance'] ?? null,
+      destination,
+    );
+    return {
+      objectId: row['object_id'] as ObjectId,
+      destination,
+      bytes: row['bytes'] as number,
+      needsDigest: row['needs_digest'] === 1,
+      polls: row['polls'] as number,
+      deliveredAt: row['delivered_at'] as number,
+      assumed: row['assumed'] === 1,
+    };
+  });
+}
+
+export function settleProof(db: LedgerDatabase, settlements: readonly ProofSettlement[], now: number): void {
+  for (const settlement of settlements) {
+    const seq = seqOf(db, settlement.objectId);
+    if (seq === null) continue;
+    settleProofOf(db, [seq, settlement.destination], settlement, now);
+    derive(db, seq, now);
+  }
+}
+
+function settleProofOf(
+  db: LedgerDatabase,
+  key: readonly [number, string],
+  settlement: ProofSettlement,
+  now: number,
+): void {
+  switch (settlement.to) {
+    case 'verified':
+      db.run(
+        `UPDATE delivery SET state = 'verified', in_flight = 0, verified_at = ?, proof = ?, assumed = 0,
+           reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ?`,
+        now,
+        settlement.by,
+        ...key,
+      );
+      return;
+    case 'accepted':
+      db.run(
+        `UPDATE delivery SET state = 'accepted', in_flight = 0, assumed = 0, reason_code = NULL, reason_words = NULL
+         WHERE instance = ? AND destination = ?`,
+        ...key,
+      );
+      return;
+    case 'delivered':
+      db.run(
+        `UPDATE delivery SET in_flight = 0, due_at = ?, polls = polls + 1, needs_digest = max(needs_digest, ?),
+           reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+        settlement.pollAt,
+        settlement.needsDigest === true ? 1 : 0,
+        settlement.reason.code,
+        settlement.reason.words,
+        ...key,
+      );
+      return;
+    case 'queued':
+      db.run(
+        `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, assumed = 0, polls = 0,
+           reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+        settlement.retryAt,
+        settlement.reason.code,
+        settlement.reason.words,
+        ...key,
+      );
+      return;
+    case 'held':
+    case 'conflict':
+      park(db, key, settlement.to, settlement.reason);
+  }
+}
+
+export function nextDue(
+  db: LedgerDatabase,
+  destination: string,
+  state: 'queued' | 'delivered',
+): number | null {
+  const row = db.get(
+    `SELECT min(due_at) AS due FROM delivery WHERE destination = ? AND state = '${state}' AND in_flight = 0`,
+    destination,
+  );
+  return (row?.['due'] as number | null | undefined) ?? null;
+}

@@ -1,0 +1,241 @@
+import type { Reason } from '../base/errors.ts';
+import type { LedgerDatabase } from './ledger.ts';
+import { derive, seqOf } from './ledger-state.ts';
+import type { ObjectId, UidKey } from './types.ts';
+
+/** A row to be entered for an object that is durable already. */
+export interface NewInstance {
+  readonly objectId: ObjectId;
+  readonly uidKey: UidKey;
+  readonly studyKey: UidKey;
+  readonly digest: string;
+  readonly transferSyntax: string;
+  readonly bytes: number;
+  readonly receivedAt: number;
+  readonly modalityName: string | null;
+  readonly callingAeTitle: string;
+  readonly priority: number;
+  readonly epochId: string;
+  readonly destinations: readonly string[];
+  readonly quietMs: number;
+  /**
+   * - `queued`: to be sent.
+   * - `conflict`: parked, other bytes are here under the same UID.
+   * - `assumed`: the ledger was lost; it may have been delivered, which is to be proven first.
+   */
+  readonly start: 'queued' | 'conflict' | 'assumed';
+}
+
+/** What is known of one UID: enough to tell a duplicate from a conflict. */
+export interface KnownInstance {
+  readonly objectId: ObjectId;
+  readonly digest: string;
+  readonly transferSyntax: string;
+}
+
+/** A purged, verified instance: its tombstone outlives it. */
+export interface Tombstone {
+  readonly objectId: ObjectId;
+  readonly uidKey: UidKey;
+  readonly digest: string;
+  readonly transferSyntax: string;
+  readonly verifiedAt: number;
+  readonly bytes: number;
+}
+
+const conflictReason: Reason = {
+  code: 'CONFLICT_HERE',
+  words: 'Another image with the same identity but other content was received before; an operator decides.',
+};
+const interruptedReason: Reason = {
+  code: 'INTERRUPTED',
+  words: 'Sending was interrupted by a restart; it is sent again.',
+};
+
+/**
+ * Everything known of a UID that still counts: live and whole, or purged after it was verified. Not what was
+ * discarded, and not what is damaged or lost here: that one is wanted again.
+ */
+export function find(db: LedgerDatabase, uidKey: UidKey): KnownInstance[] {
+  return db
+    .all(
+      `SELECT object_id, digest, transfer_syntax FROM instance i
+     WHERE uid_key = ? AND (gone = 'purged' OR gone IS NULL AND NOT EXISTS (
+       SELECT 1 FROM delivery d WHERE d.instance = i.seq AND d.reason_code IN ('OBJECT_DAMAGED', 'OBJECT_LOST')))`,
+      uidKey,
+    )
+    .map((row) => ({
+      objectId: row['object_id'] as ObjectId,
+      digest: row['digest'] as string,
+      transferSyntax: row['transfer_syntax'] as string,
+    }));
+}
+
+/** Enters instances; one whose object is known already is left as it is. */
+export function admit(db: LedgerDatabase, instances: readonly NewInstance[]): void {
+  for (const instance of instances) admitOne(db, instance);
+}
+
+function admitOne(db: LedgerDatabase, instance: NewInstance): void {
+  if (db.get('SELECT 1 FROM instance WHERE object_id = ?', instance.objectId) !== undefined) return;
+  db.run(
+    `INSERT INTO study (study_key, last_received_at, quiet_ms) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET last_received_at = max(last_received_at, excluded.last_received_at),
+       quiet_ms = excluded.quiet_ms, revision = revision + 1`,
+    instance.studyKey,
+    instance.receivedAt,
+    instance.quietMs,
+  );
+  const state = instance.start === 'assumed' ? 'delivered' : instance.start;
+  const inserted = db
+    .statement(
+      `INSERT INTO instance (object_id, uid_key, study_key, digest, transfer_syntax, bytes, received_at, modality,
+       calling_ae, priority, epoch, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      instance.objectId,
+      instance.uidKey,
+      instance.studyKey,
+      instance.digest,
+      instance.transferSyntax,
+      instance.bytes,
+      instance.receivedAt,
+      instance.modalityName,
+      instance.callingAeTitle,
+      instance.priority,
+      instance.epochId,
+      state,
+    );
+  const assumed = instance.start === 'assumed' ? 1 : 0;
+  const reason = instance.start === 'conflict' ? conflictReason : null;
+  for (const destination of instance.destinations) {
+    db.run(
+      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, needs_digest, assumed,
+         delivered_at, reason_code, reason_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      inserted.lastInsertRowid,
+      destination,
+      instance.studyKey,
+      instance.bytes,
+      instance.priority,
+      state,
+      assumed,
+      assumed,
+      assumed === 1 ? instance.receivedAt : null,
+      reason?.code ?? null,
+      reason?.words ?? null,
+    );
+  }
+  db.run(
+    `INSERT INTO modality (name, received, last_received_at) VALUES (?, 1, ?)
+     ON CONFLICT DO UPDATE SET received = received + 1,
+       last_received_at = max(last_received_at, excluded.last_received_at)`,
+    instance.modalityName ?? instance.callingAeTitle,
+    instance.receivedAt,
+  );
+}
+
+/** After a restart: what was being sent has an unknown outcome; what was being proven is looked at again. */
+export function recoverInFlight(db: LedgerDatabase): void {
+  db.run(
+    `UPDATE delivery SET in_flight = 0, unknowns = unknowns + 1, needs_digest = 1, due_at = 0,
+       reason_code = ?, reason_words = ? WHERE in_flight = 1 AND state = 'queued'`,
+    interruptedReason.code,
+    interruptedReason.words,
+  );
+  db.run('UPDATE delivery SET in_flight = 0 WHERE in_flight = 1');
+}
+
+/** Verified long enough ago, and still here. */
+export function purgeable(db: LedgerDatabase, verifiedBefore: number, instancesMax: number): Tombstone[] {
+  return db
+    .all(
+      `SELECT object_id, uid_key, digest, transfer_syntax, verified_at, bytes FROM instance
+     WHERE state = 'verified' AND gone IS NULL AND verified_at < ? ORDER BY verified_at LIMIT ?`,
+      verifiedBefore,
+      instancesMax,
+    )
+    .map((row) => ({
+      objectId: row['object_id'] as ObjectId,
+      uidKey: row['uid_key'] as UidKey,
+      digest: row['digest'] as string,
+      transferSyntax: row['transfer_syntax'] as string,
+      verifiedAt: row['verified_at'] as number,
+      bytes: row['bytes'] as number,
+    }));
+}
+
+/** `purged`: verified, tombstone durable; `discarded`: by an operator; `lost`: it should be here and is not. */
+export function markGone(
+  db: LedgerDatabase,
+  objectIds: readonly ObjectId[],
+  how: 'purged' | 'discarded' | 'lost',
+): void {
+  for (const objectId of objectIds) {
+    db.run('UPDATE instance SET gone = ? WHERE object_id = ? AND gone IS NULL', how, objectId);
+    if (how !== 'discarded') continue;
+    const seq = seqOf(db, objectId);
+    db.run("UPDATE delivery SET state = 'discarded' WHERE instance = ? AND state <> 'verified'", seq);
+    db.run("UPDATE instance SET state = 'discarded' WHERE seq = ? AND state <> 'verified'", seq);
+  }
+}
+
+/** Parks every delivery of objects that cannot be sent: damaged, or lost. Verified ones are left. */
+export function holdObjects(
+  db: LedgerDatabase,
+  objectIds: readonly ObjectId[],
+  reason: Reason,
+  now: number,
+): void {
+  for (const objectId of objectIds) {
+    const seq = seqOf(db, objectId);
+    if (seq === null) continue;
+    db.run(
+      `UPDATE delivery SET state = 'held', in_flight = 0, reason_code = ?, reason_words = ?
+       WHERE instance = ? AND state NOT IN ('verified', 'accepted')`,
+      reason.code,
+      reason.words,
+      seq,
+    );
+    derive(db, seq, now);
+  }
+}
+
+/** Enters a purged instance from its tombstone (ledger rebuilt). */
+export function adoptTombstones(db: LedgerDatabase, tombstones: readonly Tombstone[]): void {
+  for (const tombstone of tombstones) {
+    if (db.get('SELECT 1 FROM instance WHERE object_id = ?', tombstone.objectId) !== undefined) continue;
+    db.run(
+      `INSERT INTO instance (object_id, uid_key, study_key, digest, transfer_syntax, bytes, received_at, modality,
+         calling_ae, priority, epoch, state, verified_at, gone)
+       VALUES (?, ?, '', ?, ?, ?, ?, NULL, '', 0, '', 'verified', ?, 'purged')`,
+      tombstone.objectId,
+      tombstone.uidKey,
+      tombstone.digest,
+      tombstone.transferSyntax,
+      tombstone.bytes,
+      tombstone.verifiedAt,
+      tombstone.verifiedAt,
+    );
+  }
+}
+
+/** Ids of every instance that should have an object, in order. */
+export function presentObjectIds(db: LedgerDatabase): ObjectId[] {
+  return db
+    .all('SELECT object_id FROM instance WHERE gone IS NULL ORDER BY object_id')
+    .map((row) => row['object_id'] as ObjectId);
+}
+
+/** Ids of instances that are gone, among the given ones. */
+export function goneAmong(db: LedgerDatabase, objectIds: readonly ObjectId[]): ObjectId[] {
+  return objectIds.filter(
+    (id) => db.get('SELECT 1 FROM instance WHERE object_id = ? AND gone IS NOT NULL', id) !== undefined,
+  );
+}
+
+/** How many objects are still sealed under each epoch (hex id). */
+export function epochsInUse(db: LedgerDatabase): string[] {
+  return db
+    .all('SELECT DISTINCT epoch FROM instance WHERE gone IS NULL')
+    .map((row) => row['epoch'] as string);
+}

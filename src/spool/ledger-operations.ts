@@ -1,0 +1,24 @@
+import type { LedgerDatabase } from './ledger.ts';
+import * as deliveries from './ledger-deliveries.ts';
+import * as instances from './ledger-instances.ts';
+import * as views from './ledger-views.ts';
+
+/** Everything the ledger worker does, by name: each takes the database first. */
+export const operations = { ...deliveries, ...instances, ...views } as const;
+
+export type OperationName = keyof typeof operations;
+
+type WithoutDatabase<F> = F extends (database: LedgerDatabase, ...rest: infer Rest) => unknown ? Rest : never;
+
+export type Arguments<Name extends OperationName> = WithoutDatabase<(typeof operations)[Name]>;
+export type Result<Name extends OperationName> = ReturnType<(typeof operations)[Name]>;
+
+export interface LedgerRequest {
+  readonly id: number;
+  readonly name: OperationName;
+  readonly args: readonly unknown[];
+}
+
+export type LedgerReply =
+  | { readonly id: number; readonly ok: true; readonly result: unknown }
+  | { readonly id: number; readonly ok: false; readonly error: { code: string; message: string } };

@@ -1,0 +1,112 @@
+/**
+ * The ledger's tables, as migrations that are only ever added to: `PRAGMA user_version` counts how many a
+ * database has had. No patient data: UIDs stand here as keyed hashes only.
+ *
+ * An instance's `state` is derived from its deliveries (see `derive` in ledger.ts) and kept beside them, so that
+ * counting stays cheap: triggers keep `tally` up to date.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE instance (
+    seq INTEGER PRIMARY KEY,
+    object_id TEXT NOT NULL UNIQUE,
+    uid_key TEXT NOT NULL,
+    study_key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    transfer_syntax TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    modality TEXT,
+    calling_ae TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    epoch TEXT NOT NULL,
+    state TEXT NOT NULL,
+    verified_at INTEGER,
+    gone TEXT
+  );
+  CREATE INDEX instance_uid ON instance (uid_key);
+  CREATE INDEX instance_study ON instance (study_key);
+  CREATE INDEX instance_moving ON instance (received_at) WHERE state IN ('queued', 'delivered');
+  CREATE INDEX instance_purgeable ON instance (verified_at) WHERE state = 'verified' AND gone IS NULL;
+  CREATE INDEX instance_epoch ON instance (epoch) WHERE gone IS NULL;
+
+  CREATE TABLE delivery (
+    instance INTEGER NOT NULL REFERENCES instance (seq),
+    destination TEXT NOT NULL,
+    study_key TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    in_flight INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    unknowns INTEGER NOT NULL DEFAULT 0,
+    first_attempt_at INTEGER,
+    batch_max INTEGER,
+    needs_digest INTEGER NOT NULL DEFAULT 0,
+    assumed INTEGER NOT NULL DEFAULT 0,
+    polls INTEGER NOT NULL DEFAULT 0,
+    delivered_at INTEGER,
+    verified_at INTEGER,
+    proof TEXT,
+    reason_code TEXT,
+    reason_words TEXT,
+    PRIMARY KEY (instance, destination)
+  ) WITHOUT ROWID;
+  CREATE INDEX delivery_queued ON delivery (destination, priority, instance) WHERE state = 'queued' AND in_flight = 0;
+  CREATE INDEX delivery_queued_due ON delivery (destination, due_at) WHERE state = 'queued' AND in_flight = 0;
+  CREATE INDEX delivery_queued_study ON delivery (destination, study_key, instance) WHERE state = 'queued' AND in_flight = 0;
+  CREATE INDEX delivery_proof_due ON delivery (destination, due_at) WHERE state = 'delivered' AND in_flight = 0;
+  CREATE INDEX delivery_parked ON delivery (state, instance) WHERE state IN ('held', 'quarantined', 'conflict');
+
+  CREATE TABLE study (
+    study_key TEXT PRIMARY KEY,
+    last_received_at INTEGER NOT NULL,
+    quiet_ms INTEGER NOT NULL,
+    moving INTEGER NOT NULL DEFAULT 0,
+    revision INTEGER NOT NULL DEFAULT 1,
+    receipt_number INTEGER NOT NULL DEFAULT 0,
+    receipt_revision INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+  CREATE INDEX study_due ON study (last_received_at) WHERE moving = 0 AND revision > receipt_revision;
+  CREATE INDEX study_moving ON study (study_key) WHERE moving > 0;
+
+  CREATE TABLE modality (
+    name TEXT PRIMARY KEY,
+    received INTEGER NOT NULL,
+    last_received_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE tally (
+    scope TEXT NOT NULL,
+    state TEXT NOT NULL,
+    instances INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (scope, state)
+  ) WITHOUT ROWID;
+
+  CREATE TRIGGER instance_added AFTER INSERT ON instance BEGIN
+    INSERT INTO tally VALUES ('', NEW.state, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET instances = instances + 1, bytes = bytes + NEW.bytes;
+    UPDATE study SET moving = moving + (NEW.state IN ('queued', 'delivered')) WHERE study_key = NEW.study_key;
+  END;
+  CREATE TRIGGER instance_changed AFTER UPDATE OF state ON instance WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tally SET instances = instances - 1, bytes = bytes - OLD.bytes WHERE scope = '' AND state = OLD.state;
+    INSERT INTO tally VALUES ('', NEW.state, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET instances = instances + 1, bytes = bytes + NEW.bytes;
+    UPDATE study SET revision = revision + 1,
+      moving = moving + (NEW.state IN ('queued', 'delivered')) - (OLD.state IN ('queued', 'delivered'))
+      WHERE study_key = NEW.study_key;
+  END;
+  CREATE TRIGGER delivery_added AFTER INSERT ON delivery BEGIN
+    INSERT INTO tally VALUES (NEW.destination, NEW.state, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET instances = instances + 1, bytes = bytes + NEW.bytes;
+  END;
+  CREATE TRIGGER delivery_changed AFTER UPDATE OF state ON delivery WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tally SET instances = instances - 1, bytes = bytes - OLD.bytes
+      WHERE scope = OLD.destination AND state = OLD.state;
+    INSERT INTO tally VALUES (NEW.destination, NEW.state, 1, NEW.bytes)
+      ON CONFLICT DO UPDATE SET instances = instances + 1, bytes = bytes + NEW.bytes;
+  END;
+  `,
+];

@@ -1,0 +1,206 @@
+import type { Reason } from '../base/errors.ts';
+import type { LedgerDatabase, Row, SQLInputValue } from './ledger.ts';
+import { derive } from './ledger-state.ts';
+import {
+  type DeliveryState,
+  deliveryStates,
+  type DestinationCounts,
+  type ObjectId,
+  type ProofKind,
+  type QueueEntry,
+  type SettledStudy,
+  type SpoolCounts,
+  type UidKey,
+} from './types.ts';
+
+export interface QueueFilter {
+  readonly states?: readonly DeliveryState[];
+  readonly destination?: string;
+  readonly objectIds?: readonly ObjectId[];
+}
+
+export function settledStudies(db: LedgerDatabase, studiesMax: number, now: number): SettledStudy[] {
+  const studies = db.all(
+    `SELECT study_key, receipt_number, revision FROM study
+     WHERE moving = 0 AND revision > receipt_revision AND last_received_at + quiet_ms <= ? LIMIT ?`,
+    now,
+    studiesMax,
+  );
+  return studies.map((study) => ({
+    studyKey: study['study_key'] as UidKey,
+    receiptNumber: study['receipt_number'] as number,
+    revision: study['revision'] as number,
+    deliveries: db
+      .all(
+        `SELECT i.object_id, d.destination, d.state, d.proof, d.verified_at, d.reason_code, d.reason_words
+       FROM instance i JOIN delivery d ON d.instance = i.seq
+       WHERE i.study_key = ? AND (i.gone IS NULL OR i.gone = 'purged') ORDER BY i.seq, d.destination`,
+        study['study_key'] ?? null,
+      )
+      .map((row) => ({
+        objectId: row['object_id'] as ObjectId,
+        destination: row['destination'] as string,
+        state: row['state'] as DeliveryState,
+        by: row['proof'] as ProofKind | null,
+        verifiedAt: row['verified_at'] as number | null,
+        reason: reasonOf(row),
+      })),
+  }));
+}
+
+export function receiptWritten(
+  db: LedgerDatabase,
+  studyKey: UidKey,
+  receiptNumber: number,
+  revision: number,
+): void {
+  db.run(
+    'UPDATE study SET receipt_number = ?, receipt_revision = ? WHERE study_key = ?',
+    receiptNumber,
+    revision,
+    studyKey,
+  );
+}
+
+export function counts(db: LedgerDatabase, now: number): SpoolCounts {
+  const tally = db.all('SELECT scope, state, instances, bytes FROM tally');
+  const of = (scope: string, state: string, member: 'instances' | 'bytes' = 'instances') =>
+    (tally.find((row) => row['scope'] === scope && row['state'] === state)?.[member] as number | undefined) ??
+    0;
+  const scopes = new Set(tally.map((row) => row['scope'] as string).filter((scope) => scope !== ''));
+  const received = tally
+    .filter((row) => row['scope'] === '')
+    .reduce((sum, row) => sum + (row['instances'] as number), 0);
+  const oldest = db.get("SELECT min(received_at) AS at FROM instance WHERE state IN ('queued', 'delivered')");
+  const oldestAt = (oldest?.['at'] as number | null | undefined) ?? now;
+  const studies = db.get('SELECT count(*) AS n FROM study WHERE moving > 0')?.['n'] as number;
+  const destinationCounts = (name: string): DestinationCounts => ({
+    ...(Object.fromEntries(deliveryStates.map((state) => [state, of(name, state)])) as Record<
+      DeliveryState,
+      number
+    >),
+    queuedBytes: of(name, 'queued', 'bytes'),
+  });
+  return {
+    queue: {
+      studies,
+      instances: of('', 'queued') + of('', 'delivered'),
+      bytes: of('', 'queued', 'bytes') + of('', 'delivered', 'bytes'),
+      oldestAgeSeconds: Math.max(0, Math.floor((now - oldestAt) / 1000)),
+    },
+    totals: {
+      received,
+      delivered: of('', 'delivered') + of('', 'accepted') + of('', 'verified'),
+      verified: of('', 'verified'),
+      quarantined: of('', 'quarantined'),
+      conflicts: of('', 'conflict'),
+      held: of('', 'held'),
+    },
+    destinations: Object.fromEntries([...scopes].map((name) => [name, destinationCounts(name)])),
+    modalities: Object.fromEntries(
+      db
+        .all('SELECT name, received, last_received_at FROM modality')
+        .map((row) => [
+          row['name'] as string,
+          { received: row['received'] as number, lastReceivedAt: row['last_received_at'] as number },
+        ]),
+    ),
+  };
+}
+
+/** Deliveries in order of admission, a page at a time. @param after the last object id of the page before */
+export function entries(
+  db: LedgerDatabase,
+  filter: QueueFilter,
+  after: ObjectId | null,
+  entriesMax: number,
+): QueueEntry[] {
+  const { where, values } = filterSql(filter);
+  return db
+    .all(
+      `SELECT i.object_id, d.destination, d.state, i.modality, i.calling_ae, d.bytes, i.received_at, d.attempts,
+       d.due_at, d.reason_code, d.reason_words
+     FROM delivery d JOIN instance i ON i.seq = d.instance
+     WHERE ${where} AND i.gone IS NULL AND i.seq > coalesce((SELECT seq FROM instance WHERE object_id = ?), 0)
+     ORDER BY i.seq, d.destination LIMIT ?`,
+      ...values,
+      after,
+      entriesMax,
+    )
+    .map((row) => ({
+      objectId: row['object_id'] as ObjectId,
+      destination: row['destination'] as string,
+      state: row['state'] as DeliveryState,
+      modalityName: row['modality'] as string | null,
+      callingAeTitle: row['calling_ae'] as string,
+      bytes: row['bytes'] as number,
+      receivedAt: row['received_at'] as number,
+      attempts: row['attempts'] as number,
+      nextAttemptAt: row['state'] === 'queued' ? (row['due_at'] as number) : null,
+      reason: reasonOf(row),
+    }));
+}
+
+/** Makes the chosen deliveries due now, in state `queued` (parked ones start afresh). Returns how many. */
+export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): number {
+  const matches = chosen(db, filter);
+  for (const { seq, destination } of matches) {
+    db.run(
+      `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = 0, unknowns = 0,
+         first_attempt_at = NULL, polls = 0, batch_max = NULL,
+         needs_digest = CASE WHEN state = 'queued' THEN needs_digest ELSE 1 END,
+         reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 0`,
+      now,
+      seq,
+      destination,
+    );
+    derive(db, seq, now);
+  }
+  return matches.length;
+}
+
+/** Objects of the chosen deliveries that may be discarded: nothing of them is verified-only or in flight. */
+export function discardable(db: LedgerDatabase, filter: QueueFilter): ObjectId[] {
+  const seqs = new Set(chosen(db, filter).map((one) => one.seq));
+  return [...seqs].flatMap((seq) => {
+    const row = db.get(
+      `SELECT object_id FROM instance WHERE seq = ? AND gone IS NULL
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE instance = seq AND in_flight = 1)`,
+      seq,
+    );
+    return row === undefined ? [] : [row['object_id'] as ObjectId];
+  });
+}
+
+function chosen(db: LedgerDatabase, filter: QueueFilter): { seq: number; destination: string }[] {
+  const { where, values } = filterSql(filter);
+  return db
+    .all(
+      `SELECT i.seq, d.destination FROM delivery d JOIN instance i ON i.seq = d.instance
+     WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0`,
+      ...values,
+    )
+    .map((row) => ({ seq: row['seq'] as number, destination: row['destination'] as string }));
+}
+
+function reasonOf(row: Row): Reason | null {
+  return row['reason_code'] === null
+    ? null
+    : { code: row['reason_code'] as string, words: (row['reason_words'] as string | null) ?? '' };
+}
+
+function filterSql(filter: QueueFilter): { where: string; values: SQLInputValue[] } {
+  const clauses = ['1 = 1'];
+  const values: SQLInputValue[] = [];
+  const among = (column: string, list: readonly string[]) => {
+    clauses.push(`${column} IN (SELECT value FROM json_each(?))`);
+    values.push(JSON.stringify(list));
+  };
+  if (filter.states !== undefined) among('d.state', filter.states);
+  if (filter.objectIds !== undefined) among('i.object_id', filter.objectIds);
+  if (filter.destination !== undefined) {
+    clauses.push('d.destination = ?');
+    values.push(filter.destination);
+  }
+  return { where: clauses.join(' AND '), values };
+}

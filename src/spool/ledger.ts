@@ -1,0 +1,132 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { GantryError } from '../base/errors.ts';
+import { migrations } from './ledger-schema.ts';
+
+export type Row = Record<string, SQLInputValue>;
+export type { SQLInputValue };
+
+/**
+ * The ledger's database: the only place that knows SQLite. WAL with `synchronous=FULL`. Synchronous; the one
+ * writer lives in the ledger worker, a read-only view beside intake. What it holds and means is in the
+ * `ledger-*` files: functions on this class, each one unit of work.
+ */
+export class LedgerDatabase {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  /**
+   * Opens or makes the database, in WAL mode with `synchronous=FULL` (NORMAL loses commits on power loss).
+   * @returns also whether it is new
+   * @throws GantryError LEDGER_DAMAGED, LEDGER_NEWER
+   */
+  static open(path: string): { database: LedgerDatabase; fresh: boolean } {
+    let db: DatabaseSync;
+    try {
+      db = new DatabaseSync(path, { timeout: 5000 });
+      db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;',
+      );
+      const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+      if (check.quick_check !== 'ok') throw new Error('quick_check failed');
+    } catch (error) {
+      throw ledgerDamaged(error);
+    }
+    const version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    if (version > migrations.length) {
+      db.close();
+      throw new GantryError({
+        code: 'LEDGER_NEWER',
+        kind: 'permanent',
+        message: 'The ledger was written by a newer version of this software.',
+        nextStep: 'Run the newer software, or rebuild the ledger from the objects (gantry rebuild-ledger).',
+      });
+    }
+    for (let next = version; next < migrations.length; next += 1) {
+      db.exec(`BEGIN IMMEDIATE; ${migrations[next]} PRAGMA user_version = ${next + 1}; COMMIT;`);
+    }
+    return { database: new LedgerDatabase(db), fresh: version === 0 };
+  }
+
+  /** A second, read-only view of the same database. */
+  static openReader(path: string): LedgerDatabase {
+    return new LedgerDatabase(new DatabaseSync(path, { readOnly: true, timeout: 1000 }));
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  /** Runs the work as one durable transaction. */
+  transaction<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): void {
+    this.statement(sql).run(...values);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.statement(sql).get(...values);
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.statement(sql).all(...values);
+  }
+}
+
+function ledgerDamaged(cause: unknown): GantryError {
+  return new GantryError(
+    {
+      code: 'LEDGER_DAMAGED',
+      kind: 'permanent',
+      message: 'The ledger database is damaged.',
+      nextStep:
+        'Nothing is lost: it is rebuilt from the stored objects at the next start (gantry rebuild-ledger).',
+    },
+    { cause },
+  );
+}
+
+/** Held while this process owns the data directory; the kernel lets go of it when the process ends, however it ends. */
+export interface DirectoryLock {
+  release(): void;
+}
+
+/**
+ * Takes the data directory for this process, by SQLite's own file lock on `DATA/lock`.
+ * @returns null where another process holds it
+ */
+export function lockDirectory(path: string): DirectoryLock | null {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec(
+      'PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS lock (x); COMMIT; BEGIN EXCLUSIVE;',
+    );
+    return { release: () => db.close() };
+  } catch {
+    db.close();
+    return null;
+  }
+}

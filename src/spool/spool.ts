@@ -1,0 +1,372 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { type Disk, makeDirectoryDurably } from '../base/disk.ts';
+import { GantryError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Keyring } from '../crypto/keyring.ts';
+import { decodeTrailer, encodeTrailer } from './facts.ts';
+import { InstanceRows } from './instance-rows.ts';
+import { Incoming, type IncomingHost } from './incoming.ts';
+import type { LedgerClient } from './ledger-client.ts';
+import { openLedger } from './ledger-opening.ts';
+import type { QueueFilter } from './ledger-views.ts';
+import { newObjectId } from './object-id.ts';
+import { FileObjectStore } from './object-store.ts';
+import { holdsData, recover } from './recovery.ts';
+import { scrubObjects, type ScrubReport } from './scrub.ts';
+import { Tombstones } from './tombstones.ts';
+import {
+  type AdmissionFacts,
+  type DataSetFacts,
+  type DeliveryState,
+  type ForwardItem,
+  type ForwardLimits,
+  type ForwardSettlement,
+  type IncomingObject,
+  type IntakeGate,
+  type ObjectFacts,
+  type ObjectId,
+  type OpenObject,
+  type ProofItem,
+  type ProofSettlement,
+  type QueueEntry,
+  type SettledStudy,
+  type SpoolCounts,
+  type SpoolForward,
+  type SpoolIntake,
+  type SpoolProof,
+  type UidKey,
+} from './types.ts';
+import { spoolError, Volume, volumeMissing, type VolumeState } from './volume.ts';
+
+const purgeBatchMax = 500;
+const volumeWaitMs = 2000;
+const openingReason = { code: 'SPOOL_OPENING', words: 'The spool is being opened; try again in a moment.' };
+
+export interface SpoolOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+  /** The data directory: `spool/` and `ledger.db` lie in it. Locked by this process. */
+  readonly dataDirectory: string;
+  readonly reserveBytes: number;
+  /** Where an instance goes; frozen in its trailer. Never empty. */
+  destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
+  /** After how long without an image a study counts as settled, by modality. */
+  quietMs(modalityName: string | null): number;
+}
+
+/** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */
+export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
+  readonly #options: SpoolOptions;
+  readonly #store: FileObjectStore;
+  readonly #tombstones: Tombstones;
+  readonly #volume: Volume;
+  readonly #rows: InstanceRows;
+  readonly #listeners = new Set<() => void>();
+  readonly #admissions = new Map<string, Promise<unknown>>();
+  readonly #openEpochs = new Map<string, number>();
+  #ledger: LedgerClient | null = null;
+  #recovered = false;
+  #waiting: NodeJS.Timeout | null = null;
+
+  constructor(options: SpoolOptions) {
+    const { disk, dataDirectory, keyring, reserveBytes, log } = options;
+    const directory = join(dataDirectory, 'spool');
+    this.#options = options;
+    this.#rows = new InstanceRows(keyring, (modalityName) => options.quietMs(modalityName));
+    this.#store = new FileObjectStore(disk, directory, (epochId) => keyring.epochKey(epochId));
+    this.#tombstones = new Tombstones(disk, join(directory, 'tombstones'), keyring);
+    this.#volume = new Volume({ disk, directory, volumeId: keyring.volumeId, reserveBytes, log });
+  }
+
+  /**
+   * Opens the ledger (a damaged one is set aside), brings it and the objects together, and lets objects in.
+   * Where the volume is missing nothing is received or sent until it is back.
+   * @throws GantryError LEDGER_NEWER
+   */
+  async start(): Promise<void> {
+    const { disk, dataDirectory, log } = this.#options;
+    const ledgerPath = join(dataDirectory, 'ledger.db');
+    const first = !(await holdsData(disk, dataDirectory));
+    await makeDirectoryDurably(disk, join(dataDirectory, 'spool'));
+    await this.#volume.start(first);
+    this.#ledger = await openLedger(disk, ledgerPath, log, () => this.#workMade());
+    await this.#recoverWherePossible();
+  }
+
+  async #recoverWherePossible(): Promise<void> {
+    const { log, clock } = this.#options;
+    if (this.#volume.state === 'missing') {
+      log.error(
+        { code: 'SPOOL_VOLUME_MISSING' },
+        'the spool volume is missing or is another one; waiting for it',
+      );
+      this.#waitForVolume();
+      return;
+    }
+    await this.#store.start();
+    const report = await recover({
+      store: this.#store,
+      ledger: this.#db,
+      tombstones: this.#tombstones,
+      log,
+      now: clock.now(),
+      describe: (objectId, start) => this.#rows.read(this.#store, objectId, start),
+      describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
+    });
+    log.info({ event: 'recovered', ...report }, 'the spool is open');
+    this.#recovered = true;
+    this.#workMade();
+  }
+
+  #waitForVolume(): void {
+    this.#waiting = setTimeout(() => {
+      this.#recoverWherePossible().catch((error: unknown) => {
+        this.#options.log.error(
+          { code: 'SPOOL_RECOVERY', error },
+          'the spool could not be opened; trying again',
+        );
+        this.#waitForVolume();
+      });
+    }, volumeWaitMs);
+    this.#waiting.unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
+    this.#recovered = false;
+    await this.#volume.stop();
+    await this.#ledger?.close();
+    this.#ledger = null;
+    await this.#store.close();
+  }
+
+  intakeGate(): IntakeGate {
+    const gate = this.#volume.gate();
+    return gate.open && !this.#recovered ? { open: false, reason: openingReason } : gate;
+  }
+
+  async begin(facts: AdmissionFacts): Promise<IncomingObject> {
+    const gate = this.intakeGate();
+    if (!gate.open) {
+      throw new GantryError({
+        code: gate.reason.code,
+        kind: 'transient',
+        message: gate.reason.words,
+        nextStep: 'See the status page.',
+      });
+    }
+    const receivedAt = this.#options.clock.now();
+    const objectId = newObjectId(receivedAt);
+    const epoch = this.#options.keyring.currentEpoch();
+    const epochId = epoch.id.toString('hex');
+    try {
+      const writer = await this.#store.create(objectId, epoch);
+      this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 0) + 1);
+      return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(epochId));
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  async open(objectId: ObjectId): Promise<OpenObject> {
+    const stored = await this.#store.open(objectId).catch(async (error: unknown) => {
+      throw (await this.#volume.isMissing()) ? volumeMissing() : error;
+    });
+    try {
+      const facts = decodeTrailer(stored.trailer, stored.plainBytes);
+      return {
+        objectId,
+        facts,
+        dataSet: () => stored.chunks(),
+        [Symbol.asyncDispose]: () => stored.close(),
+      };
+    } catch (error) {
+      await stored.close();
+      throw error;
+    }
+  }
+
+  takeForward(destination: string, limits: ForwardLimits): Promise<ForwardItem[]> {
+    if (!this.#ready) return Promise.resolve([]);
+    return this.#db.call('takeForward', destination, limits, this.#now());
+  }
+
+  async settleForward(settlements: readonly ForwardSettlement[]): Promise<void> {
+    await this.#db.call('settleForward', settlements, this.#now());
+    this.#workMade();
+  }
+
+  nextForwardAt(destination: string): Promise<number | null> {
+    return this.#db.call('nextDue', destination, 'queued');
+  }
+
+  takeProof(destination: string, instancesMax: number): Promise<ProofItem[]> {
+    if (!this.#ready) return Promise.resolve([]);
+    return this.#db.call('takeProof', destination, instancesMax, this.#now());
+  }
+
+  async settleProof(settlements: readonly ProofSettlement[]): Promise<void> {
+    await this.#db.call('settleProof', settlements, this.#now());
+    this.#workMade();
+  }
+
+  nextProofAt(destination: string): Promise<number | null> {
+    return this.#db.call('nextDue', destination, 'delivered');
+  }
+
+  onWork(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  settledStudies(studiesMax: number): Promise<SettledStudy[]> {
+    return this.#db.call('settledStudies', studiesMax, this.#now());
+  }
+
+  receiptWritten(studyKey: UidKey, receiptNumber: number, revision: number): Promise<void> {
+    return this.#db.call('receiptWritten', studyKey, receiptNumber, revision);
+  }
+
+  async purgeVerified(
+    verifiedBefore: number,
+  ): Promise<{ instances: number; bytes: number; epochsShredded: number }> {
+    let instances = 0;
+    let bytes = 0;
+    while (this.#ready) {
+      const batch = await this.#db.call('purgeable', verifiedBefore, purgeBatchMax);
+      if (batch.length === 0) break;
+      const ids = batch.map((one) => one.objectId);
+      await this.#tombstones.write(batch, this.#now());
+      await this.#store.remove(ids);
+      await this.#db.call('markGone', ids, 'purged');
+      instances += batch.length;
+      bytes += batch.reduce((sum, one) => sum + one.bytes, 0);
+    }
+    return { instances, bytes, epochsShredded: await this.#shredUnusedEpochs() };
+  }
+
+  counts(): Promise<SpoolCounts> {
+    return this.#db.call('counts', this.#now());
+  }
+
+  /** Free and total space and what is wrong with the volume, if anything. */
+  disk(): { state: VolumeState; freeBytes: number; totalBytes: number; reserveBytes: number } {
+    const { freeBytes, totalBytes } = this.#volume.space;
+    return { state: this.#volume.state, freeBytes, totalBytes, reserveBytes: this.#options.reserveBytes };
+  }
+
+  /** Deliveries in order of admission. @param after the last object id of the page before, or null */
+  entries(filter: QueueFilter, after: ObjectId | null, entriesMax: number): Promise<QueueEntry[]> {
+    return this.#db.call('entries', filter, after, entriesMax);
+  }
+
+  /** Makes waiting, held or quarantined deliveries due now. Conflicts are for {@link resolveConflict}. */
+  async retry(
+    filter: QueueFilter,
+    states: readonly DeliveryState[] = ['queued', 'held', 'quarantined'],
+  ): Promise<number> {
+    const count = await this.#db.call('requeue', { ...filter, states }, this.#now());
+    this.#workMade();
+    return count;
+  }
+
+  /** An operator's decision: the objects are deleted unsent. A later identical image is taken in afresh. */
+  async discard(filter: QueueFilter): Promise<number> {
+    const ids = await this.#db.call('discardable', filter);
+    await this.#db.call('markGone', ids, 'discarded');
+    await this.#store.remove(ids);
+    this.#workMade();
+    return ids.length;
+  }
+
+  /** Settles a conflict: send this object after all (the archive decides), or delete it. */
+  async resolveConflict(objectId: ObjectId, choice: 'forward' | 'discard'): Promise<number> {
+    const filter: QueueFilter = { objectIds: [objectId], states: ['conflict'] };
+    return choice === 'forward' ? this.retry(filter, ['conflict']) : this.discard(filter);
+  }
+
+  /** Resolves once everything admitted so far is entered in the ledger. */
+  flush(): Promise<void> {
+    return this.#db.flush();
+  }
+
+  /** Reads and verifies every stored object; holds the damaged ones. */
+  scrub(): Promise<ScrubReport> {
+    return scrubObjects(this.#store, this.#db, this.#now());
+  }
+
+  /** False while the volume is away: its objects are then not missing, only out of reach. */
+  get #ready(): boolean {
+    return this.#recovered && this.#volume.state !== 'missing';
+  }
+
+  get #db(): LedgerClient {
+    if (this.#ledger === null) throw new Error('the spool is not started');
+    return this.#ledger;
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #workMade(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #failed(error: unknown): Error {
+    const known = spoolError(error);
+    if (known.code === 'SPOOL_IO') this.#volume.markSuspect(error);
+    return known;
+  }
+
+  #hostFor(epochId: string): IncomingHost {
+    return {
+      exclusively: (facts, work) => this.#exclusively(facts.SOPInstanceUID, work),
+      compare: (facts) => this.#compare(facts),
+      destinationsOf: (facts, found) => this.#options.destinationsOf(facts, found),
+      admitted: (objectId, epoch, facts, start) =>
+        this.#db.admitSoon(this.#rows.of(objectId, epoch, facts, start)),
+      encode: encodeTrailer,
+      failed: (error) => this.#failed(error),
+      noteWritten: (bytes) => this.#volume.noteWritten(bytes),
+      ended: () => this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 1) - 1),
+    };
+  }
+
+  async #exclusively<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#admissions.get(uid) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#admissions.set(uid, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#admissions.get(uid) === mine) this.#admissions.delete(uid);
+    }
+  }
+
+  #compare(facts: ObjectFacts): 'new' | 'identical' | 'other' {
+    const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
+    if (known.length === 0) return 'new';
+    const identical = known.some(
+      (one) => one.digest === facts.dataSetSha256 && one.transferSyntax === facts.TransferSyntaxUID,
+    );
+    return identical ? 'identical' : 'other';
+  }
+
+  /** Forgets the keys of epochs under which nothing is stored and nothing is being written. */
+  async #shredUnusedEpochs(): Promise<number> {
+    await this.#db.flush();
+    const inUse = new Set(await this.#db.call('epochsInUse'));
+    // An object whose epoch is not known could be sealed under any of them.
+    if (inUse.has('')) return 0;
+    const unused = this.#options.keyring
+      .pastEpochs()
+      .filter((id) => !inUse.has(id) && (this.#openEpochs.get(id) ?? 0) === 0);
+    await this.#options.keyring.forgetEpochs(unused);
+    for (const id of unused) this.#openEpochs.delete(id);
+    return unused.length;
+  }
+}

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Disk, readWholeFile, syncDirectory, type VolumeSpace, writeFileDurably } from '../base/disk.ts';
+import { GantryError, type Reason, systemErrorCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { IntakeGate } from './types.ts';
+
+const lookMs = 1000;
+const selfTestMs = 5000;
+const selfTestBytes = 65_536;
+const markerName = 'volume.json';
+/** Inodes kept back, where the file system counts them. */
+const reserveFiles = 1000;
+
+const missingReason: Reason = {
+  code: 'SPOOL_VOLUME_MISSING',
+  words: 'The spool volume is missing or is another one: is its disk mounted?',
+};
+const fullReason: Reason = {
+  code: 'SPOOL_DISK_FULL',
+  words: 'The disk is full up to its reserve; nothing that waits is deleted.',
+};
+
+interface VolumeOptions {
+  readonly disk: Disk;
+  /** `DATA/spool`. */
+  readonly directory: string;
+  /** What the marker must say: another volume in this place is not ours to write to. */
+  readonly volumeId: string;
+  readonly reserveBytes: number;
+  readonly log: Log;
+}
+
+export type VolumeState = 'ok' | 'full' | 'suspect' | 'missing';
+
+/**
+ * The volume under the spool: is it the right one, is there room, does it keep what it is given? Looks once a
+ * second; a failed sync closes it until a write-read-back self-test passes.
+ */
+export class Volume {
+  readonly #options: VolumeOptions;
+  #space: VolumeSpace = { freeBytes: 0, totalBytes: 0, freeFiles: null };
+  #writtenSinceLook = 0;
+  #markerOk = false;
+  #suspect: Reason | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #testAt = 0;
+  #looking: Promise<void> | null = null;
+
+  constructor(options: VolumeOptions) {
+    this.#options = options;
+  }
+
+  /** @param first true where this data directory is being made: only then a missing marker is written */
+  async start(first: boolean): Promise<void> {
+    const { disk, directory, volumeId } = this.#options;
+    const path = join(directory, markerName);
+    if (first && (await disk.facts(path)) === null) {
+      await writeFileDurably(disk, path, Buffer.from(JSON.stringify({ volumeId })));
+    }
+    await this.#look();
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = null;
+      });
+    }, lookMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    await this.#looking;
+  }
+
+  /** Bytes on their way to the disk count at once, not only at the next look. */
+  noteWritten(bytes: number): void {
+    this.#writtenSinceLook += bytes;
+  }
+
+  /** A failed sync or write: nothing more is taken in before the self-test passes. */
+  markSuspect(error: unknown): void {
+    if (this.#suspect !== null) return;
+    const cause = systemErrorCode(error) ?? 'error';
+    this.#suspect = {
+      code: 'SPOOL_SUSPECT',
+      words: `The disk failed to keep what was written (${cause}); receiving stops until it passes a test.`,
+    };
+    this.#testAt = performance.now() + lookMs;
+    this.#options.log.error(
+      { code: 'SPOOL_SUSPECT', error },
+      'the spool volume failed a write; intake is closed',
+    );
+  }
+
+  get space(): VolumeSpace {
+    return this.#space;
+  }
+
+  get state(): VolumeState {
+    if (!this.#markerOk) return 'missing';
+    if (this.#suspect !== null) return 'suspect';
+    return this.#hasRoom() ? 'ok' : 'full';
+  }
+
+  /** Looks now: is the volume away? */
+  async isMissing(): Promise<boolean> {
+    await this.#look();
+    return this.state === 'missing';
+  }
+
+  gate(): IntakeGate {
+    const state = this.state;
+    if (state === 'ok') return { open: true };
+    if (state === 'suspect' && this.#suspect !== null) return { open: false, reason: this.#suspect };
+    return { open: false, reason: state === 'full' ? fullReason : missingReason };
+  }
+
+  #hasRoom(): boolean {
+    const { freeBytes, freeFiles } = this.#space;
+    if (freeFiles !== null && freeFiles < reserveFiles) return false;
+    return freeBytes - this.#writtenSinceLook > this.#options.reserveBytes;
+  }
+
+  async #look(): Promise<void> {
+    const { disk, directory } = this.#options;
+    try {
+      const written = this.#writtenSinceLook;
+      this.#space = await disk.space(directory);
+      this.#writtenSinceLook -= written;
+      this.#markerOk = await this.#markerMatches();
+    } catch {
+      this.#markerOk = false;
+    }
+    if (this.#suspect !== null && this.#markerOk && performance.now() >= this.#testAt) await this.#selfTest();
+  }
+
+  async #markerMatches(): Promise<boolean> {
+    const { disk, directory, volumeId } = this.#options;
+    const marker = await readWholeFile(disk, join(directory, markerName), 4096);
+    if (marker === null) return false;
+    return (JSON.parse(marker.toString()) as { volumeId?: unknown }).volumeId === volumeId;
+  }
+
+  async #selfTest(): Promise<void> {
+    const { disk, directory, log } = this.#options;
+    const path = join(directory, 'self-test');
+    try {
+      await disk.remove(path);
+      const bytes = randomBytes(selfTestBytes);
+      const file = await disk.createFile(path);
+      try {
+        await file.write([bytes], 0);
+        await file.sync();
+        const back = Buffer.alloc(selfTestBytes);
+        if ((await file.read(back, 0)) !== selfTestBytes || !back.equals(bytes))
+          throw new Error('read back differs');
+      } finally {
+        await file.close();
+      }
+      await disk.remove(path);
+      await syncDirectory(disk, directory);
+      this.#suspect = null;
+      log.warn({ code: 'SPOOL_RECOVERED' }, 'the spool volume passed its self-test; intake is open again');
+    } catch (error) {
+      this.#testAt = performance.now() + selfTestMs;
+      log.error({ code: 'SPOOL_SELF_TEST', error }, 'the spool volume failed its self-test');
+    }
+  }
+}
+
+export function volumeMissing(): GantryError {
+  return new GantryError({
+    code: 'SPOOL_VOLUME_MISSING',
+    kind: 'transient',
+    message: 'The spool volume is missing or is another one.',
+    nextStep: 'Check that its disk is connected and mounted; what is stored on it is kept.',
+  });
+}
+
+/** What a failed disk call means to the sender of the object. */
+export function spoolError(error: unknown): GantryError {
+  if (error instanceof GantryError) return error;
+  const cause = systemErrorCode(error);
+  if (cause === 'ENOSPC' || cause === 'EDQUOT') {
+    return new GantryError(
+      {
+        code: 'SPOOL_DISK_FULL',
+        kind: 'transient',
+        message: 'The disk has no room for this object.',
+        nextStep: 'Make room, or wait until what is verified has been purged.',
+      },
+      { cause: error },
+    );
+  }
+  return new GantryError(
+    {
+      code: 'SPOOL_IO',
+      kind: 'transient',
+      message: `The disk failed (${cause ?? 'error'}).`,
+      nextStep: 'Check the disk. The sender keeps the object and sends it again.',
+    },
+    { cause: error },
+  );
+}
