@@ -1,13 +1,40 @@
 import type { LedgerDatabase } from './ledger.ts';
 import { derive, park, seqOf } from './ledger-state.ts';
-import type {
-  ForwardItem,
-  ForwardLimits,
-  ForwardSettlement,
-  ObjectId,
-  ProofItem,
-  ProofSettlement,
+import {
+  type ForwardItem,
+  type ForwardLimits,
+  type ForwardSettlement,
+  type ObjectId,
+  priorities,
+  type ProofItem,
+  type ProofSettlement,
 } from './types.ts';
+
+/** No delay is set longer than an hour: what seems due later was set before the clock was put back, and is due now. */
+const dueMsMax = 2 * 3_600_000;
+
+/** The study of the oldest or newest delivery that is due, among those of the highest priority. */
+function nextStudy(
+  db: LedgerDatabase,
+  destination: string,
+  order: ForwardLimits['order'],
+  now: number,
+): string | null {
+  // One query a priority: the index then gives the order, and nothing is sorted.
+  for (let priority = priorities.length - 1; priority >= 0; priority -= 1) {
+    const row = db.get(
+      `SELECT study_key FROM delivery INDEXED BY delivery_queued
+       WHERE destination = ? AND priority = ? AND state = 'queued' AND in_flight = 0 AND (due_at <= ? OR due_at > ?)
+       ORDER BY instance ${order === 'oldest' ? 'ASC' : 'DESC'} LIMIT 1`,
+      destination,
+      priority,
+      now,
+      now + dueMsMax,
+    );
+    if (row !== undefined) return row['study_key'] as string;
+  }
+  return null;
+}
 
 /** Takes a batch of one study: the highest priority first, then the oldest or the newest. */
 export function takeForward(
@@ -16,22 +43,17 @@ export function takeForward(
   limits: ForwardLimits,
   now: number,
 ): ForwardItem[] {
-  const direction = limits.order === 'oldest' ? 'ASC' : 'DESC';
-  const first = db.get(
-    `SELECT study_key FROM delivery WHERE destination = ? AND state = 'queued' AND in_flight = 0 AND due_at <= ?
-     ORDER BY priority DESC, instance ${direction} LIMIT 1`,
-    destination,
-    now,
-  );
-  if (first === undefined) return [];
+  const study = nextStudy(db, destination, limits.order, now);
+  if (study === null) return [];
   const rows = db.all(
     `SELECT d.instance, i.object_id, d.bytes, d.attempts, d.unknowns, d.first_attempt_at, d.batch_max
      FROM delivery d INDEXED BY delivery_queued_study JOIN instance i ON i.seq = d.instance
-     WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0 AND d.due_at <= ?
+     WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
      ORDER BY d.instance LIMIT ?`,
     destination,
-    first['study_key'] ?? null,
+    study,
     now,
+    now + dueMsMax,
     limits.instancesMax,
   );
   const items: ForwardItem[] = [];
@@ -112,10 +134,11 @@ export function takeProof(
   const rows = db.all(
     `SELECT d.instance, i.object_id, d.bytes, d.needs_digest, d.polls, d.delivered_at, d.assumed
      FROM delivery d JOIN instance i ON i.seq = d.instance
-     WHERE d.destination = ? AND d.state = 'delivered' AND d.in_flight = 0 AND d.due_at <= ?
+     WHERE d.destination = ? AND d.state = 'delivered' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
      ORDER BY d.due_at LIMIT ?`,
     destination,
     now,
+    now + dueMsMax,
     instancesMax,
   );
   return rows.map((row) => {
@@ -195,14 +218,17 @@ function settleProofOf(
   }
 }
 
+/** When the next one is due (ms since the epoch), or null where none waits. */
 export function nextDue(
   db: LedgerDatabase,
   destination: string,
   state: 'queued' | 'delivered',
+  now: number,
 ): number | null {
   const row = db.get(
     `SELECT min(due_at) AS due FROM delivery WHERE destination = ? AND state = '${state}' AND in_flight = 0`,
     destination,
   );
-  return (row?.['due'] as number | null | undefined) ?? null;
+  const due = (row?.['due'] as number | null | undefined) ?? null;
+  return due !== null && due > now + dueMsMax ? now : due;
 }

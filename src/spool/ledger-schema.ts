@@ -68,7 +68,7 @@ export const migrations: readonly string[] = [
     receipt_number INTEGER NOT NULL DEFAULT 0,
     receipt_revision INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
-  CREATE INDEX study_due ON study (last_received_at) WHERE moving = 0 AND revision > receipt_revision;
+  CREATE INDEX study_due ON study (last_received_at) WHERE revision > receipt_revision;
   CREATE INDEX study_moving ON study (study_key) WHERE moving > 0;
 
   CREATE TABLE modality (

@@ -2,6 +2,7 @@ import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase, Row, SQLInputValue } from './ledger.ts';
 import { derive } from './ledger-state.ts';
 import {
+  type DeliveryKey,
   type DeliveryState,
   deliveryStates,
   type DestinationCounts,
@@ -19,10 +20,19 @@ export interface QueueFilter {
   readonly objectIds?: readonly ObjectId[];
 }
 
+/**
+ * Studies due for a receipt. What the archive refuses to have read back does not count as moving: its study gets
+ * a receipt that says so, and another one if it is proven after all.
+ */
 export function settledStudies(db: LedgerDatabase, studiesMax: number, now: number): SettledStudy[] {
   const studies = db.all(
     `SELECT study_key, receipt_number, revision FROM study
-     WHERE moving = 0 AND revision > receipt_revision AND last_received_at + quiet_ms <= ? LIMIT ?`,
+     WHERE revision > receipt_revision AND last_received_at + quiet_ms <= ?
+       AND (moving = 0 OR NOT EXISTS (
+         SELECT 1 FROM instance i JOIN delivery d ON d.instance = i.seq
+         WHERE i.study_key = study.study_key AND i.gone IS NULL AND (d.state = 'queued'
+           OR d.state = 'delivered' AND coalesce(d.reason_code, '') NOT LIKE 'CANNOT_VERIFY%')))
+     LIMIT ?`,
     now,
     studiesMax,
   );
@@ -108,11 +118,11 @@ export function counts(db: LedgerDatabase, now: number): SpoolCounts {
   };
 }
 
-/** Deliveries in order of admission, a page at a time. @param after the last object id of the page before */
+/** Deliveries in order of admission, a page at a time. @param after the last delivery of the page before */
 export function entries(
   db: LedgerDatabase,
   filter: QueueFilter,
-  after: ObjectId | null,
+  after: DeliveryKey | null,
   entriesMax: number,
 ): QueueEntry[] {
   const { where, values } = filterSql(filter);
@@ -121,10 +131,12 @@ export function entries(
       `SELECT i.object_id, d.destination, d.state, i.modality, i.calling_ae, d.bytes, i.received_at, d.attempts,
        d.due_at, d.reason_code, d.reason_words
      FROM delivery d JOIN instance i ON i.seq = d.instance
-     WHERE ${where} AND i.gone IS NULL AND i.seq > coalesce((SELECT seq FROM instance WHERE object_id = ?), 0)
+     WHERE ${where} AND i.gone IS NULL
+       AND (i.seq, d.destination) > (coalesce((SELECT seq FROM instance WHERE object_id = ?), 0), ?)
      ORDER BY i.seq, d.destination LIMIT ?`,
       ...values,
-      after,
+      after?.objectId ?? null,
+      after?.destination ?? '',
       entriesMax,
     )
     .map((row) => ({

@@ -3,13 +3,15 @@ import { GantryError } from '../base/errors.ts';
 import { decodeTrailer } from './facts.ts';
 import type { LedgerClient } from './ledger-client.ts';
 import type { ObjectStore } from './object-store.ts';
-import { damagedReason } from './recovery.ts';
+import { damagedReason, lostReason } from './recovery.ts';
 import type { ObjectId } from './types.ts';
 
 export interface ScrubReport {
   readonly objects: number;
   readonly bytes: number;
   readonly damaged: readonly ObjectId[];
+  /** Should be here and are not. */
+  readonly missing: readonly ObjectId[];
 }
 
 /**
@@ -24,7 +26,9 @@ export async function scrubObjects(
   let objects = 0;
   let bytes = 0;
   const damaged: ObjectId[] = [];
-  for (const id of await store.list()) {
+  const known = await ledger.call('presentObjectIds');
+  const onDisk = await store.list();
+  for (const id of onDisk) {
     try {
       bytes += await verifyObject(store, id);
       objects += 1;
@@ -36,7 +40,22 @@ export async function scrubObjects(
     }
   }
   if (damaged.length > 0) await ledger.call('holdObjects', damaged, damagedReason, now);
-  return { objects, bytes, damaged };
+  const missing = await missingOf(known, onDisk, ledger);
+  if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
+  return { objects, bytes, damaged, missing };
+}
+
+/** Known before the disk was listed, known still, and not on it: what was purged meanwhile is not missing. */
+async function missingOf(
+  known: readonly ObjectId[],
+  onDisk: readonly ObjectId[],
+  ledger: LedgerClient,
+): Promise<ObjectId[]> {
+  const listed = new Set(onDisk);
+  const absent = known.filter((id) => !listed.has(id));
+  if (absent.length === 0) return [];
+  const still = new Set(await ledger.call('presentObjectIds'));
+  return absent.filter((id) => still.has(id));
 }
 
 async function verifyObject(store: ObjectStore, id: ObjectId): Promise<number> {

@@ -18,6 +18,7 @@ import { Tombstones } from './tombstones.ts';
 import {
   type AdmissionFacts,
   type DataSetFacts,
+  type DeliveryKey,
   type DeliveryState,
   type ForwardItem,
   type ForwardLimits,
@@ -200,7 +201,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   nextForwardAt(destination: string): Promise<number | null> {
-    return this.#db.call('nextDue', destination, 'queued');
+    return this.#db.call('nextDue', destination, 'queued', this.#now());
   }
 
   takeProof(destination: string, instancesMax: number): Promise<ProofItem[]> {
@@ -214,7 +215,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   nextProofAt(destination: string): Promise<number | null> {
-    return this.#db.call('nextDue', destination, 'delivered');
+    return this.#db.call('nextDue', destination, 'delivered', this.#now());
   }
 
   onWork(listener: () => void): () => void {
@@ -258,8 +259,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return { state: this.#volume.state, freeBytes, totalBytes, reserveBytes: this.#options.reserveBytes };
   }
 
-  /** Deliveries in order of admission. @param after the last object id of the page before, or null */
-  entries(filter: QueueFilter, after: ObjectId | null, entriesMax: number): Promise<QueueEntry[]> {
+  /** Deliveries in order of admission. @param after the last delivery of the page before, or null */
+  entries(filter: QueueFilter, after: DeliveryKey | null, entriesMax: number): Promise<QueueEntry[]> {
     return this.#db.call('entries', filter, after, entriesMax);
   }
 

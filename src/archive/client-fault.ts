@@ -1,0 +1,99 @@
+import { systemErrorCode } from '../base/errors.ts';
+
+/**
+ * Whom a failure without an answer of the archive is put down to.
+ * - `sign-in`: credentials or their files; the destination waits for a person or a fresh token.
+ * - `setup`: certificates, proxy or address are wrong; the destination waits for a person.
+ * - `line`: the network or the other side; trying again later may do.
+ * - `ourselves`: we ended it.
+ */
+export type FaultSide = 'sign-in' | 'setup' | 'line' | 'ourselves';
+
+export interface FaultText {
+  readonly side: FaultSide;
+  /** The cause in plain words: no patient data, no UID, no secret. */
+  readonly words: string;
+}
+
+/** Faults the clients name themselves. */
+const ownFaults = {
+  ABORTED: { side: 'ourselves', words: 'Gantry ended the request' },
+  SEND_STALLED: { side: 'line', words: 'the archive stopped taking bytes' },
+  PASSWORD_FILE_UNREADABLE: { side: 'sign-in', words: 'the password file cannot be read' },
+  TOKEN_FILE_UNREADABLE: { side: 'sign-in', words: 'the token file cannot be read' },
+  CLIENT_SECRET_FILE_UNREADABLE: { side: 'sign-in', words: 'the client secret file cannot be read' },
+  OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id or secret' },
+  OAUTH_UNAVAILABLE: { side: 'line', words: 'the token service cannot be reached or is out of order' },
+  OAUTH_ANSWER_INVALID: { side: 'setup', words: 'the token address does not answer like a token service' },
+  CA_FILE_UNREADABLE: { side: 'setup', words: 'the certificate authority file cannot be read' },
+  CLIENT_CERTIFICATE_UNREADABLE: { side: 'setup', words: 'the client certificate or key cannot be read' },
+  TLS_FILES_INVALID: { side: 'setup', words: 'the certificate, key or authority file is not valid PEM' },
+  PROXY_PASSWORD_FILE_UNREADABLE: { side: 'setup', words: "the proxy's password file cannot be read" },
+  PROXY_SIGN_IN_REFUSED: { side: 'setup', words: 'the proxy refused the user name or password' },
+  PROXY_REFUSED: { side: 'setup', words: 'the proxy refuses to connect to the archive' },
+  PROXY_UNAVAILABLE: { side: 'line', words: 'the proxy cannot be reached or cannot reach the archive' },
+} as const satisfies Record<string, FaultText>;
+
+export type OwnFaultCode = keyof typeof ownFaults;
+
+/** Codes of the system, of TLS and of undici that have better words than themselves. */
+const knownFaults: Readonly<Record<string, FaultText>> = {
+  UND_ERR_DESTROYED: { side: 'ourselves', words: 'Gantry closed the connection' },
+  UND_ERR_CLOSED: { side: 'ourselves', words: 'Gantry closed the connection' },
+  ECONNREFUSED: { side: 'line', words: 'nothing listens at the archive address (connection refused)' },
+  ECONNRESET: { side: 'line', words: 'the archive broke the connection' },
+  EPIPE: { side: 'line', words: 'the archive broke the connection' },
+  UND_ERR_SOCKET: { side: 'line', words: 'the archive closed the connection' },
+  ENOTFOUND: { side: 'line', words: 'the archive name cannot be looked up (DNS)' },
+  EAI_AGAIN: { side: 'line', words: 'the name service does not answer (DNS)' },
+  EHOSTUNREACH: { side: 'line', words: 'there is no network route to the archive' },
+  ENETUNREACH: { side: 'line', words: 'there is no network route to the archive' },
+  ETIMEDOUT: { side: 'line', words: 'the archive does not answer (time-out)' },
+  UND_ERR_CONNECT_TIMEOUT: { side: 'line', words: 'the archive does not take the connection (time-out)' },
+  UND_ERR_HEADERS_TIMEOUT: { side: 'line', words: 'the archive did not answer in time' },
+  UND_ERR_BODY_TIMEOUT: { side: 'line', words: 'the answer of the archive stopped half-way' },
+  CERT_HAS_EXPIRED: { side: 'line', words: 'the certificate of the archive has expired' },
+  CERT_NOT_YET_VALID: {
+    side: 'line',
+    words: 'the certificate is not valid yet: check the clock of this box',
+  },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { side: 'line', words: 'the archive shows a self-signed certificate' },
+  SELF_SIGNED_CERT_IN_CHAIN: { side: 'line', words: 'the authority of the archive is not trusted here' },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
+    side: 'line',
+    words: 'the authority of the archive is not trusted here',
+  },
+  UNABLE_TO_GET_ISSUER_CERT: { side: 'line', words: 'the authority of the archive is not trusted here' },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: {
+    side: 'line',
+    words: 'the authority of the archive is not trusted here',
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: { side: 'line', words: 'the certificate is for another host name' },
+};
+
+/** @returns side and words for a code of a failed request or read */
+export function faultText(code: string): FaultText {
+  if (Object.hasOwn(ownFaults, code)) return ownFaults[code as OwnFaultCode];
+  if (Object.hasOwn(knownFaults, code)) return knownFaults[code] as FaultText;
+  if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/.test(code)) {
+    return { side: 'line', words: 'the archive refused the TLS connection (client certificate?)' };
+  }
+  return { side: 'line', words: 'the connection to the archive failed' };
+}
+
+/** A request that could not be made, for one of the causes the clients know by name. */
+export class ClientFault extends Error {
+  override readonly name = 'ClientFault';
+  readonly code: OwnFaultCode;
+
+  constructor(code: OwnFaultCode, options?: { cause?: unknown }) {
+    super(ownFaults[code].words, options);
+    this.code = code;
+  }
+}
+
+/** The code of whatever a request was rejected with: stable, upper-case, nothing of the peer's text. */
+export function faultCode(error: unknown): string {
+  const code = systemErrorCode(error);
+  return code !== null && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : 'UNKNOWN';
+}

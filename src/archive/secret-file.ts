@@ -1,0 +1,26 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { ClientFault, type OwnFaultCode } from './client-fault.ts';
+
+/** Tokens and passwords are short; a file beyond this is not one. */
+const secretBytesMax = 64 * 1024;
+
+/**
+ * Reads a secret afresh, so that a replaced file counts at once. Line ends and blanks around it are dropped.
+ * @throws ClientFault with the given code where the file is missing, unreadable, empty or too long
+ */
+export async function readSecretFile(path: string, code: OwnFaultCode): Promise<string> {
+  let file: FileHandle | null = null;
+  try {
+    file = await open(path, 'r');
+    const { size } = await file.stat();
+    if (size > secretBytesMax) throw new RangeError('longer than a secret may be');
+    const secret = (await file.readFile('utf8')).trim();
+    // A control character would end the header it is put in.
+    if (secret === '' || /\p{Cc}/u.test(secret)) throw new RangeError('not a secret of one line');
+    return secret;
+  } catch (cause) {
+    throw new ClientFault(code, { cause });
+  } finally {
+    await file?.close();
+  }
+}

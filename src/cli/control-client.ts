@@ -1,0 +1,149 @@
+import { Client } from 'undici';
+import { GantryError, systemErrorCode } from '../base/errors.ts';
+import type { StatusReport } from '../health/status.ts';
+import type {
+  ConflictChoice,
+  QueueFilter,
+  QueuePage,
+  ReceiptSummary,
+  ScrubReport,
+  Selection,
+} from '../web/operator.ts';
+
+const answerMs = 30_000;
+/** A scrub reads every object on the disk. */
+const scrubMs = 24 * 3_600_000;
+
+/** Talks to the gateway that runs on a data directory, over its control socket. Close it after use. */
+export class ControlClient implements AsyncDisposable {
+  readonly #http: Client;
+
+  /** @param socketPath `control.sock` in the data directory */
+  constructor(socketPath: string) {
+    // Without pipelining every command has its own connection: a gateway restarted in between is not missed.
+    const connection = { allowH2: false, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 };
+    this.#http = new Client('http://localhost', { socketPath, ...connection });
+  }
+
+  status(): Promise<StatusReport> {
+    return this.#get('/status');
+  }
+
+  list(filter: Partial<QueueFilter> = {}): Promise<QueuePage> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter)) if (value !== null) query.set(name, String(value));
+    return this.#get(`/queue?${query.toString()}`);
+  }
+
+  retry(selection: Selection): Promise<number> {
+    return this.#count('/queue/retry', selection);
+  }
+
+  release(selection: Selection): Promise<number> {
+    return this.#count('/queue/release', selection);
+  }
+
+  discard(selection: Selection): Promise<number> {
+    return this.#count('/queue/discard', selection);
+  }
+
+  resolve(objectId: string, choice: ConflictChoice): Promise<number> {
+    return this.#count('/queue/resolve', { objectId, choice });
+  }
+
+  scrub(): Promise<ScrubReport> {
+    return this.#post('/scrub', {}, scrubMs);
+  }
+
+  async receipts(): Promise<readonly ReceiptSummary[]> {
+    const { receipts } = await this.#get<{ receipts: ReceiptSummary[] }>('/receipts');
+    return receipts;
+  }
+
+  receipt(studyKey: string): Promise<unknown> {
+    return this.#get(`/receipts/${encodeURIComponent(studyKey)}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#http.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#request('GET', path, null, answerMs);
+  }
+
+  #post<T>(path: string, body: object, waitMs: number): Promise<T> {
+    return this.#request('POST', path, JSON.stringify(body), waitMs);
+  }
+
+  async #count(path: string, body: object): Promise<number> {
+    const { count } = await this.#post<{ count: number }>(path, body, answerMs);
+    return count;
+  }
+
+  /** @throws GantryError the gateway's own, or CONTROL_NOT_RUNNING, CONTROL_DENIED, CONTROL_NO_ANSWER */
+  async #request<T>(method: 'GET' | 'POST', path: string, body: string | null, waitMs: number): Promise<T> {
+    let answer: { status: number; json: unknown };
+    try {
+      const headers = body === null ? {} : { 'content-type': 'application/json' };
+      const signal = AbortSignal.timeout(waitMs);
+      const response = await this.#http.request({ method, path, headers, body, signal });
+      answer = { status: response.statusCode, json: await response.body.json() };
+    } catch (error) {
+      throw connectFailure(error);
+    }
+    if (answer.status !== 200) throw answeredFailure(answer.json);
+    return answer.json as T;
+  }
+}
+
+function connectFailure(cause: unknown): GantryError {
+  const code = systemErrorCode(cause);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new GantryError(
+      {
+        code: 'CONTROL_NOT_RUNNING',
+        kind: 'transient',
+        message: 'No gateway is running on this data directory.',
+        nextStep: 'Start it with `gantry run --data DIR`, or give the data directory of the one that runs.',
+      },
+      { cause },
+    );
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new GantryError(
+      {
+        code: 'CONTROL_DENIED',
+        kind: 'permanent',
+        message: 'This user may not give commands to the gateway.',
+        nextStep: 'Run the command as the user the gateway runs as, or as root.',
+      },
+      { cause },
+    );
+  }
+  return new GantryError(
+    {
+      code: 'CONTROL_NO_ANSWER',
+      kind: 'ambiguous',
+      message: `The gateway did not answer the command (${code ?? 'no answer in time'}).`,
+      nextStep: 'Look at `gantry status` before repeating it: it may have been done all the same.',
+    },
+    { cause },
+  );
+}
+
+/** The gateway's error as it was thrown there. */
+function answeredFailure(json: unknown): GantryError {
+  const { code, kind, detail, nextStep } = json as Record<string, unknown>;
+  const known = kind === 'transient' || kind === 'ambiguous' || kind === 'permanent';
+  return new GantryError({
+    code: typeof code === 'string' ? code : 'CONTROL_BAD_ANSWER',
+    kind: known ? kind : 'permanent',
+    message: typeof detail === 'string' ? detail : 'The gateway refused the command without saying why.',
+    nextStep: typeof nextStep === 'string' ? nextStep : 'Read the log of the gateway.',
+  });
+}

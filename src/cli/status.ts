@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import type { StatusReport } from '../health/status.ts';
+import { ControlClient } from './control-client.ts';
+import { megabytes, plainTable } from './words.ts';
+
+/** Prints the running gateway's status: in words, or whole as JSON. */
+export async function status({ data, json = false }: { data: string; json?: boolean }): Promise<void> {
+  await using control = new ControlClient(join(data, 'control.sock'));
+  const report = await control.status();
+  console.log(json ? JSON.stringify(report, null, 2) : inWords(report));
+}
+
+function inWords(report: StatusReport): string {
+  const { queue, totals, disk, intake } = report;
+  const lines = [
+    `${report.verdict.toUpperCase()}: ${report.reason}`,
+    ...(report.nextStep === null ? [] : [`Next step: ${report.nextStep}`]),
+    '',
+    `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} associations open.`,
+    `Waiting: ${queue.instances} instances of ${queue.studies} studies, ${megabytes(queue.bytes)}, oldest ${queue.oldestAgeSeconds} s.`,
+    `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
+      `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
+    `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
+    '',
+  ];
+  const table = plainTable(['destination', 'state', 'queued', 'delivered', 'verified', 'reason']);
+  for (const [name, destination] of Object.entries(report.destinations)) {
+    const { state, queued, delivered, verified, reason } = destination;
+    table.push([name, state, queued, delivered, verified, reason?.words ?? '']);
+  }
+  return [...lines, table.toString()].join('\n');
+}

@@ -1,0 +1,11 @@
+import Table from 'cli-table3';
+
+/** Bytes as people read them on a terminal. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
+}
+
+/** A table without colours: it is read on terminals, in mails and by scripts alike. */
+export function plainTable(head: string[]): Table.Table {
+  return new Table({ head, style: { head: [], border: [] } });
+}

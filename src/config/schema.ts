@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { auth, batch, clientCertificate, destination, modality, proxy, route } from './document.ts';
+import { documentShape } from './document.ts';
+import { type ConfigProblem, describeIssues } from './problems.ts';
+import { checkWhole } from './whole-rules.ts';
+
+/** The one JSON document of a box. Defaults are filled in by parsing. */
+export const configSchema = documentShape.superRefine(checkWhole).transform((config) => ({
+  ...config,
+  routes: { default: config.routes.default ?? { to: Object.keys(config.destinations) } },
+}));
+
+/** A valid configuration with every default filled in. */
+export type Config = z.output<typeof configSchema>;
+export type SiteConfig = Config['site'];
+export type IntakeConfig = Config['intake'];
+export type IntakeLimits = IntakeConfig['limits'];
+export type ModalityConfig = z.output<typeof modality>;
+export type SpoolConfig = Config['spool'];
+export type DestinationConfig = z.output<typeof destination>;
+export type AuthConfig = z.output<typeof auth>;
+export type ClientCertificateConfig = z.output<typeof clientCertificate>;
+export type ProxyConfig = z.output<typeof proxy>;
+export type BatchConfig = z.output<typeof batch>;
+export type VerifyPolicy = DestinationConfig['verify'];
+export type RouteConfig = z.output<typeof route>;
+export type WebConfig = Config['web'];
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Draft 7, which editors understand; what may be written, not what parsing makes of it. */
+export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+}
+
+/** Checks a whole document and fills in the defaults; never throws. */
+export function parseConfig(json: unknown): ParsedConfig {
+  const result = configSchema.safeParse(json);
+  if (result.success) return { ok: true, config: result.data };
+  return { ok: false, problems: describeIssues(result.error.issues, json, configJsonSchema()) };
+}

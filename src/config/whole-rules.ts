@@ -1,0 +1,51 @@
+import type { z } from 'zod';
+import { type AddressRange, parseAddressRange, rangesOverlap } from './addresses.ts';
+import { type Document, destinationsMax, type Modality, modalitiesMax } from './document.ts';
+
+/** Rules that span several parts of the document. */
+export function checkWhole(config: Document, context: z.RefinementCtx<Document>): void {
+  const fail = (path: PropertyKey[], message: string, suggestion: string) => {
+    context.addIssue({ code: 'custom', path, message, params: { suggestion } });
+  };
+  const destinationNames = Object.keys(config.destinations);
+  if (destinationNames.length === 0)
+    fail(['destinations'], 'is empty, so no image could be sent', 'Add one archive: its "type" and "url".');
+  if (destinationNames.length > destinationsMax)
+    fail(['destinations'], `names more than ${destinationsMax} archives`, 'Remove some.');
+
+  config.routes.default?.to.forEach((name, at, all) => {
+    const path = ['routes', 'default', 'to', at];
+    if (!destinationNames.includes(name))
+      fail(
+        path,
+        'names a destination that does not exist',
+        `There is: ${destinationNames.join(', ') || 'none'}.`,
+      );
+    else if (all.indexOf(name) < at) fail(path, 'names a destination twice', 'Remove one of the two.');
+  });
+
+  if (config.intake.port !== 0 && config.intake.port === config.web.port)
+    fail(['web', 'port'], 'is the same port as "intake.port"', 'Give each its own port.');
+  const modalities = Object.entries(config.modalities);
+  if (modalities.length > modalitiesMax)
+    fail(['modalities'], `names more than ${modalitiesMax} modalities`, 'Remove those that no longer exist.');
+  modalities.slice(0, modalitiesMax).forEach(([name, entry], at, all) => {
+    const twin = all.slice(0, at).find(([, other]) => indistinguishable(entry, other));
+    if (twin)
+      fail(
+        ['modalities', name],
+        `has the AE title of "${twin[0]}" and may call from the same address`,
+        'Give each device its own AE title, or addresses that do not overlap.',
+      );
+  });
+}
+
+function indistinguishable(a: Modality, b: Modality): boolean {
+  if (a.aeTitle !== b.aeTitle) return false;
+  if (a.addresses.length === 0 || b.addresses.length === 0) return true;
+  return ranges(a.addresses).some((one) => ranges(b.addresses).some((other) => rangesOverlap(one, other)));
+}
+
+function ranges(texts: readonly string[]): AddressRange[] {
+  return texts.flatMap((text) => parseAddressRange(text) ?? []);
+}

@@ -1,0 +1,278 @@
+import type { ArchiveClient, StoreAnswer } from '../archive/port.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Reason } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { Loop } from '../base/loop.ts';
+import { Breaker } from '../spool/breaker.ts';
+import type { Random } from '../spool/retry.ts';
+import { settleDurably } from '../spool/settle-durably.ts';
+import type { ForwardItem, ForwardSettlement, SpoolForward } from '../spool/types.ts';
+import { type Judgement, judge } from './outcome.ts';
+import { askForUnknown, type ReadyItem, readyBatch, sendBatch } from './shipment.ts';
+import { type FaultKind, type ForwarderLimits, faultOf, forwarderLimits, Settler } from './settle.ts';
+
+export interface ForwarderOptions {
+  readonly destination: {
+    readonly name: string;
+    readonly batch: { readonly instancesMax: number; readonly bytesMax: number };
+    /** Requests in flight at most. */
+    readonly parallel: number;
+  };
+  readonly client: ArchiveClient;
+  readonly spool: SpoolForward;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random?: Random;
+  readonly limits?: Partial<ForwarderLimits>;
+}
+
+export interface DestinationState {
+  /**
+   * `up`: nothing is wrong; `waiting`: the archive asked us to slow down; `down`: it cannot be reached or answers
+   * with server errors; `paused`: nothing is sent before a person, a fresh sign-in or a changed setup.
+   */
+  readonly state: 'up' | 'waiting' | 'down' | 'paused';
+  readonly reason: Reason | null;
+  /** When the archive last confirmed an instance (ms since the epoch), null before the first. */
+  readonly lastDeliveredAt: number | null;
+  /** When it is tried again (ms since the epoch); null while nothing is held back, or paused by an operator. */
+  readonly nextAttemptAt: number | null;
+  readonly inFlight: number;
+  /** Since start. */
+  readonly counters: Readonly<ForwardCounters>;
+}
+
+export interface ForwardCounters {
+  delivered: number;
+  /** Delivered, but the archive says that it changed something. */
+  withChange: number;
+  retries: number;
+  held: number;
+  quarantined: number;
+  /** Data set bytes of what was delivered. */
+  deliveredBytes: number;
+}
+
+const pausedByOperator: Reason = {
+  code: 'PAUSED_BY_OPERATOR',
+  words: 'Forwarding to this archive was paused by an operator.',
+};
+
+/**
+ * Sends to one destination what the spool holds for it, until the archive says it has it. Studies interleave:
+ * fresh and backlog take turns; a poisonous instance is parked, never waited for.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #limits: ForwarderLimits;
+  readonly #settler: Settler;
+  readonly #breaker: Breaker<FaultKind>;
+  readonly #loop: Loop;
+  readonly #abort = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  readonly #counters: ForwardCounters = {
+    delivered: 0,
+    withChange: 0,
+    retries: 0,
+    held: 0,
+    quarantined: 0,
+    deliveredBytes: 0,
+  };
+  #paused: Reason | null = null;
+  #lastDeliveredAt: number | null = null;
+  #order: 'oldest' | 'newest' = 'oldest';
+  /** Learnt from 413 answers; forgotten at `resume` and restart. */
+  #requestBytesMax: number;
+  #offWork: (() => void) | null = null;
+
+  constructor(options: ForwarderOptions) {
+    const random = options.random ?? Math.random;
+    this.#options = options;
+    this.#limits = { ...forwarderLimits, ...options.limits };
+    this.#settler = new Settler(this.#limits, options.clock, random);
+    this.#breaker = new Breaker(options.clock, random);
+    this.#requestBytesMax = options.destination.batch.bytesMax;
+    this.#loop = new Loop({
+      round: () => this.#round(),
+      failed: (error) => options.log.error({ error }, 'forward round failed'),
+    });
+  }
+
+  start(): void {
+    this.#offWork ??= this.#options.spool.onWork(() => this.#loop.notifySoon());
+    this.#loop.start();
+  }
+
+  /** Takes no more; lets requests under way finish for a short while, then ends them. */
+  async stop(): Promise<void> {
+    this.#offWork?.();
+    await this.#loop.stop();
+    const grace = setTimeout(() => this.#abort.abort(), this.#limits.stopGraceMs);
+    await Promise.all(this.#active);
+    clearTimeout(grace);
+    this.#abort.abort();
+  }
+
+  /** Sends nothing new until `resume`; what is under way finishes. */
+  pause(reason: Reason = pausedByOperator): void {
+    this.#paused = reason;
+  }
+
+  /** Ends a pause, and tries a failing destination at once. */
+  resume(): void {
+    this.#paused = null;
+    this.#requestBytesMax = this.#options.destination.batch.bytesMax;
+    this.#breaker.probeNow();
+    this.#loop.notify();
+  }
+
+  state(): DestinationState {
+    const { fault } = this.#breaker;
+    const waitMs = this.#breaker.waitMs();
+    const heldBack = this.#paused === null && fault !== null && Number.isFinite(waitMs);
+    return {
+      state: this.#paused === null ? stateOf(fault?.kind ?? null) : 'paused',
+      reason: this.#paused ?? fault?.reason ?? null,
+      lastDeliveredAt: this.#lastDeliveredAt,
+      nextAttemptAt: heldBack ? Math.ceil(this.#options.clock.now() + waitMs) : null,
+      inFlight: this.#active.size,
+      counters: { ...this.#counters },
+    };
+  }
+
+  /** Fills the free places with batches; returns after how long to look again. */
+  async #round(): Promise<number> {
+    const { spool, clock, destination } = this.#options;
+    while (this.#paused === null && this.#active.size < destination.parallel) {
+      const permit = this.#breaker.permit();
+      if (permit === 'wait') return this.#breaker.waitMs();
+      const probe = permit === 'probe';
+      const items = await spool.takeForward(destination.name, {
+        instancesMax: probe ? 1 : destination.batch.instancesMax,
+        bytesMax: this.#requestBytesMax,
+        order: this.#nextOrder(),
+      });
+      if (items.length === 0) {
+        const next = await spool.nextForwardAt(destination.name);
+        return next === null ? Infinity : next - clock.now();
+      }
+      this.#launch(items, probe);
+    }
+    return Infinity;
+  }
+
+  #nextOrder(): 'oldest' | 'newest' {
+    this.#order = this.#order === 'oldest' ? 'newest' : 'oldest';
+    return this.#order;
+  }
+
+  #launch(items: readonly ForwardItem[], probe: boolean): void {
+    if (probe) this.#breaker.probeBegins();
+    const carried = this.#carry(items, probe).finally(() => {
+      this.#active.delete(carried);
+      this.#loop.notify();
+    });
+    this.#active.add(carried);
+  }
+
+  /** One batch from taken to settled: every item is settled exactly once. */
+  async #carry(items: readonly ForwardItem[], probe: boolean): Promise<void> {
+    const { spool, log } = this.#options;
+    let settlements: readonly ForwardSettlement[];
+    try {
+      settlements = await this.#deliver(items, probe);
+    } catch (error) {
+      log.error({ error }, 'batch failed on our side');
+      if (probe) this.#breaker.probeEnded();
+      settlements = items.map((item) => this.#settler.unclear(item, items.length));
+    }
+    await settleDurably(() => spool.settleForward(settlements), log, this.#abort.signal);
+    this.#count(items, settlements);
+  }
+
+  async #deliver(items: readonly ForwardItem[], probe: boolean): Promise<ForwardSettlement[]> {
+    const { client, spool } = this.#options;
+    const { ready, unread, repeated } = await readyBatch(spool, items);
+    const { present, toSend } = await askForUnknown(client, ready, this.#abort.signal);
+    const sent = toSend.length > 0 ? await this.#send(toSend, probe) : [];
+    if (toSend.length === 0 && probe) this.#breaker.probeEnded();
+    return [
+      ...unread.map((each) => this.#settler.unread(each)),
+      ...repeated.map((item) => this.#settler.nextInLine(item, false)),
+      ...present.map(({ item }) => this.#settler.found(item)),
+      ...sent,
+    ];
+  }
+
+  async #send(batch: readonly ReadyItem[], probe: boolean): Promise<ForwardSettlement[]> {
+    const { client, spool } = this.#options;
+    const { answer, unread } = await sendBatch(client, spool, batch, this.#abort.signal);
+    if (unread !== null && answer.kind !== 'answered') {
+      if (probe) this.#breaker.probeEnded();
+      return batch.map(({ item }) =>
+        item === unread.item ? this.#settler.unread(unread) : this.#settler.nextInLine(item, true),
+      );
+    }
+    const judgement = judge(
+      answer,
+      batch.map(({ facts }) => facts),
+    );
+    this.#learn(answer, judgement, probe);
+    this.#learnRequestLimit(batch, judgement);
+    const around = { batchInstances: batch.length, destinationFault: this.#breaker.fault !== null };
+    return batch.map(({ item }, index) => {
+      const verdict = judgement.perInstance[index];
+      if (verdict === undefined) throw new Error('an instance without a verdict');
+      return this.#settler.settle(item, verdict, around);
+    });
+  }
+
+  /** What an answer says about the destination as a whole. */
+  #learn(answer: StoreAnswer, { perInstance, destination }: Judgement, probe: boolean): void {
+    const { client, log } = this.#options;
+    const unsent = answer.kind === 'failed' && answer.phase === 'unsent';
+    const fault = faultOf(destination, unsent, this.#limits);
+    const stored = perInstance.some(({ kind }) => kind === 'stored' || kind === 'storedWithChange');
+    if (stored || (fault === null && answer.kind === 'answered')) {
+      this.#breaker.succeeded();
+    } else if (fault === null) {
+      if (probe) this.#breaker.probeEnded();
+    } else {
+      if (fault.kind === 'sign-in') client.refreshCredentials();
+      this.#breaker.failed(fault, probe);
+      log.warn({ code: fault.reason.code, fault: fault.kind }, 'destination failed');
+    }
+  }
+
+  /** 413 says that requests of this size are too much for this archive: no other batch need find out again. */
+  #learnRequestLimit(batch: readonly ReadyItem[], { perInstance }: Judgement): void {
+    if (!perInstance.some(({ kind }) => kind === 'halve')) return;
+    const bytes = batch.reduce((sum, { facts }) => sum + facts.dataSetBytes, 0);
+    this.#requestBytesMax = Math.max(1, Math.min(this.#requestBytesMax, Math.floor(bytes / 2)));
+  }
+
+  #count(items: readonly ForwardItem[], settlements: readonly ForwardSettlement[]): void {
+    const { log, clock } = this.#options;
+    const bytes = new Map(items.map((each) => [each.objectId, each.bytes]));
+    for (const each of settlements) {
+      if (each.to === 'delivered') {
+        this.#counters.delivered += 1;
+        if (each.warning !== null) this.#counters.withChange += 1;
+        this.#counters.deliveredBytes += bytes.get(each.objectId) ?? 0;
+        this.#lastDeliveredAt = clock.now();
+      } else if (each.to === 'queued') {
+        this.#counters.retries += 1;
+      } else {
+        if (each.to === 'held') this.#counters.held += 1;
+        if (each.to === 'quarantined') this.#counters.quarantined += 1;
+        log.warn({ objectId: each.objectId, to: each.to, code: each.reason.code }, 'instance parked');
+      }
+    }
+  }
+}
+
+function stateOf(kind: FaultKind | null): DestinationState['state'] {
+  if (kind === null) return 'up';
+  if (kind === 'busy') return 'waiting';
+  return kind === 'down' ? 'down' : 'paused';
+}

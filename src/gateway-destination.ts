@@ -1,0 +1,60 @@
+import { createDicomWebClient } from './archive/dicomweb.ts';
+import type { ArchiveClient } from './archive/port.ts';
+import type { Clock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import type { DestinationConfig } from './config/schema.ts';
+import { Forwarder } from './forward/forwarder.ts';
+import { Since } from './health/since.ts';
+import type { DestinationInput } from './health/status-builder.ts';
+import { Verifier } from './proof/verifier.ts';
+import type { Spool } from './spool/spool.ts';
+
+interface DestinationParts {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One destination at work: its client, what sends to it and what proves that it arrived. */
+export class Destination {
+  readonly name: string;
+  readonly forwarder: Forwarder;
+  readonly #verifier: Verifier;
+  readonly #client: ArchiveClient;
+  readonly #since = new Since();
+
+  constructor(name: string, config: DestinationConfig, { spool, clock, log }: DestinationParts) {
+    this.name = name;
+    this.#client = createDicomWebClient({ ...config, clock });
+    const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
+    this.forwarder = new Forwarder({ ...shared, destination: { ...config, name } });
+    this.#verifier = new Verifier({ ...shared, destination: { ...config, name } });
+  }
+
+  start(): void {
+    this.#verifier.start();
+    this.forwarder.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.forwarder.stop();
+    await this.#verifier.stop();
+    await this.#client.close();
+  }
+
+  state(now: number): DestinationInput {
+    const { state, reason, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
+    const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
+    return {
+      state,
+      reason,
+      stateSince: this.#since.of('state', state, now),
+      nextAttemptAt,
+      lastDeliveredAt,
+      lastVerifiedAt,
+      cannotVerify,
+      cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
+      ...this.#client.line(),
+    };
+  }
+}

@@ -1,0 +1,102 @@
+import { createPublicKey } from 'node:crypto';
+import { GantryError } from './base/errors.ts';
+import type { Keyring } from './crypto/keyring.ts';
+import { type ReceiptStore, verifyReceipt } from './proof/receipt.ts';
+import { parseObjectId } from './spool/object-id.ts';
+import type { Spool } from './spool/spool.ts';
+import type { DeliveryKey, DeliveryState, ObjectId } from './spool/types.ts';
+import type { Operator, ReceiptSummary, Selection } from './web/operator.ts';
+
+interface OperatorParts {
+  readonly spool: Spool;
+  readonly receipts: ReceiptStore;
+  readonly keyring: Keyring;
+}
+
+type Choice = { objectIds?: ObjectId[]; destination?: string };
+
+/** What an operator can do, on a running gateway or on the data directory of a stopped one. */
+export function createOperator({ spool, receipts, keyring }: OperatorParts): Operator {
+  const publicKey = createPublicKey(keyring.signingKey);
+  const readReceipt = async (studyKey: string) => {
+    const jws = await receipts.read(studyKey);
+    if (jws === null) throw noReceipt();
+    return { jws, content: await verifyReceipt(jws, publicKey) };
+  };
+  return {
+    list: async ({ state, destination, limit, after }) => {
+      const filter = {
+        ...(state === null ? {} : { states: [state] }),
+        ...(destination === null ? {} : { destination }),
+      };
+      const entries = await spool.entries(filter, after === null ? null : parseCursor(after), limit);
+      const last = entries.at(-1);
+      const more = entries.length === limit && last !== undefined;
+      return { entries, next: more ? `${last.objectId}/${last.destination}` : null };
+    },
+    retry: (selection) =>
+      changeStates(selection, ['queued', 'held', 'quarantined'], (choice, states) =>
+        spool.retry(choice, states),
+      ),
+    release: (selection) =>
+      changeStates(selection, ['held', 'quarantined'], (choice, states) => spool.retry(choice, states)),
+    discard: (selection) =>
+      changeStates(selection, ['queued', 'held', 'quarantined', 'conflict', 'accepted'], (choice, states) =>
+        spool.discard({ ...choice, states }),
+      ),
+    resolve: (objectId, choice) => spool.resolveConflict(objectId as ObjectId, choice),
+    scrub: async () => {
+      const startedAt = performance.now();
+      const report = await spool.scrub();
+      return { ...report, seconds: Math.round((performance.now() - startedAt) / 100) / 10 };
+    },
+    receipts: async () => {
+      const summaries: ReceiptSummary[] = [];
+      for (const studyKey of await receipts.list()) {
+        const { content } = await readReceipt(studyKey);
+        summaries.push({
+          studyKey,
+          number: content.number,
+          writtenAt: Date.parse(content.issuedAt),
+          instances: content.instances.length,
+        });
+      }
+      return summaries;
+    },
+    receipt: readReceipt,
+  };
+}
+
+/** @throws GantryError QUEUE_PAGE where the text is no `next` of a page before */
+function parseCursor(text: string): DeliveryKey {
+  const objectId = parseObjectId(text.slice(0, 32));
+  if (objectId !== null && text[32] === '/') return { objectId, destination: text.slice(33) };
+  throw new GantryError({
+    code: 'QUEUE_PAGE',
+    kind: 'permanent',
+    message: 'There is no such page of the queue.',
+    nextStep: 'Ask for the first page, and then with the "next" of each page for the one after it.',
+  });
+}
+
+/** Carries the operator's choice out on the states the command is for. */
+function changeStates(
+  selection: Selection,
+  allowed: readonly DeliveryState[],
+  change: (choice: Choice, states: readonly DeliveryState[]) => Promise<number>,
+): Promise<number> {
+  if ('objectIds' in selection) return change({ objectIds: selection.objectIds as ObjectId[] }, allowed);
+  const { destination, state } = selection;
+  const states = state === undefined ? allowed : allowed.filter((one) => one === state);
+  return change(destination === undefined ? {} : { destination }, states);
+}
+
+function noReceipt(): GantryError {
+  return new GantryError({
+    code: 'RECEIPT_NOT_FOUND',
+    kind: 'permanent',
+    message: 'There is no receipt for this study.',
+    nextStep:
+      'List what there is with "gantry receipts ls"; a receipt is written once its study has settled.',
+  });
+}

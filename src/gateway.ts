@@ -1,0 +1,343 @@
+import { createPublicKey } from 'node:crypto';
+import { join } from 'node:path';
+import { type Clock, systemClock } from './base/clock.ts';
+import { type Disk, nodeDisk } from './base/disk.ts';
+import type { Log } from './base/log.ts';
+import { version } from './base/version.ts';
+import type { Config } from './config/schema.ts';
+import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
+import { Keyring } from './crypto/keyring.ts';
+import { SealedFile } from './crypto/sealed-file.ts';
+import { destinationsOf } from './forward/routes.ts';
+import { Destination } from './gateway-destination.ts';
+import { createOperator } from './gateway-operator.ts';
+import { StatusGatherer } from './gateway-status.ts';
+import { Metrics } from './health/metrics.ts';
+import { Probes } from './health/probes.ts';
+import type { StatusReport } from './health/status.ts';
+import { IntakeListener } from './intake/listener.ts';
+import type { IntakeOptions } from './intake/options.ts';
+import { createReceiptSigner } from './proof/receipt.ts';
+import { FileReceiptStore } from './proof/receipt-store.ts';
+import { ReceiptWriter } from './proof/receipt-writer.ts';
+import { Retention } from './proof/retention.ts';
+import { lockDataDirectory } from './spool/data-lock.ts';
+import { setLedgerAside } from './spool/ledger-opening.ts';
+import { holdsData } from './spool/recovery.ts';
+import { Spool } from './spool/spool.ts';
+import { ControlServer } from './web/control.ts';
+import type { Operator } from './web/operator.ts';
+import { loadPage } from './web/page.ts';
+import { WebServer } from './web/server.ts';
+
+const configBytesMax = 16 * 1024 * 1024;
+const associationGraceMs = 30_000;
+const defaultQuietMs = 30_000;
+
+export interface GatewayOptions {
+  readonly dataDirectory: string;
+  /** Text of the `--config` file, or null where none was given. */
+  readonly configText: string | null;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly disk?: Disk;
+}
+
+export interface GatewayPorts {
+  readonly dicom: number;
+  readonly web: number;
+}
+
+/** A running gateway: the only place that knows all rooms. Built in flow order, stopped back up. */
+export class Gateway {
+  readonly ports: GatewayPorts;
+  readonly aeTitle: string;
+  readonly operator: Operator;
+  readonly #status: StatusGatherer;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: {
+    ports: GatewayPorts;
+    aeTitle: string;
+    operator: Operator;
+    status: StatusGatherer;
+    stack: AsyncDisposableStack;
+  }) {
+    this.ports = parts.ports;
+    this.aeTitle = parts.aeTitle;
+    this.operator = parts.operator;
+    this.#status = parts.status;
+    this.#stack = parts.stack;
+  }
+
+  /**
+   * Opens the data directory and starts every room; accepts associations once it resolves.
+   * @throws GantryError DATA_LOCKED, CONFIG_*, KEYS_*, LEDGER_NEWER, INTAKE_PORT, WEB_LISTEN …; nothing stays behind
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    await using stack = new AsyncDisposableStack();
+    const store = await openStore(options, stack);
+    const parts = startRooms(store, stack);
+    const { status, operator } = parts;
+    const web = await startWeb(store, parts, stack);
+    const { port } = await startIntake(parts.listener, stack);
+    parts.bound(port);
+    return new Gateway({
+      ports: { dicom: port, web: web.port },
+      aeTitle: store.current.config.intake.aeTitle,
+      operator,
+      status,
+      stack: stack.move(),
+    });
+  }
+
+  status(): Promise<StatusReport> {
+    return this.#status.report();
+  }
+
+  /** Lets associations in flight finish (bounded), then stops every room, the spool last. */
+  async stop(): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+interface Store {
+  readonly dataDirectory: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+  readonly current: CurrentConfig;
+  readonly spool: Spool;
+  readonly receipts: FileReceiptStore;
+}
+
+/** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
+async function openStore(options: GatewayOptions, stack: AsyncDisposableStack): Promise<Store> {
+  const { dataDirectory, log, clock = systemClock, disk = nodeDisk } = options;
+  const lock = await lockDataDirectory(disk, dataDirectory);
+  stack.defer(() => lock.release());
+  const keyring = await Keyring.open({
+    disk,
+    directory: join(dataDirectory, 'keys'),
+    clock,
+    log,
+    mayCreate: !(await holdsData(disk, dataDirectory)),
+  });
+  const configFile = {
+    path: join(dataDirectory, 'config', 'config'),
+    purpose: 'config',
+    bytesMax: configBytesMax,
+  };
+  const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
+  if (options.configText !== null) await importConfig(configStore, options.configText, log);
+  const current = configStore.current();
+  const spool = new Spool({ disk, clock, log, keyring, dataDirectory, ...spoolOptions(current.config) });
+  await spool.start();
+  stack.defer(() => spool.stop());
+  const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
+  return { dataDirectory, disk, clock, log, keyring, current, spool, receipts };
+}
+
+/** A changed file that is not valid never replaces the configuration in use: it is reported. */
+async function importConfig(store: ConfigStore, text: string, log: Log): Promise<void> {
+  try {
+    const outcome = await store.importFile(text);
+    log.info({ outcome }, 'configuration file read');
+  } catch (error) {
+    if (!(error instanceof ConfigRejectedError) || !hasConfig(store)) throw error;
+    log.error(
+      { code: error.code, problems: error.problems },
+      'the changed configuration file is not valid; the one in use stays',
+    );
+  }
+}
+
+function hasConfig(store: ConfigStore): boolean {
+  try {
+    store.current();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function spoolOptions(config: Config) {
+  const destinations = destinationsOf(config.routes, Object.keys(config.destinations));
+  return {
+    reserveBytes: config.spool.reserveBytes,
+    destinationsOf: () => destinations,
+    quietMs: (modalityName: string | null) => {
+      const modality = modalityName === null ? undefined : config.modalities[modalityName];
+      return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;
+    },
+  };
+}
+
+interface Rooms {
+  readonly listener: IntakeListener;
+  readonly destinations: readonly Destination[];
+  readonly status: StatusGatherer;
+  readonly operator: Operator;
+  bound(port: number): void;
+}
+
+/** Everything behind the DICOM port that works by itself. */
+function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
+  const { spool, clock, log, current, keyring, receipts } = store;
+  const { config } = current;
+  const destinations = Object.entries(config.destinations).map(
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log }),
+  );
+  for (const destination of destinations) {
+    destination.start();
+    stack.defer(() => destination.stop());
+  }
+  const publicKey = createPublicKey(keyring.signingKey);
+  const writer = new ReceiptWriter({
+    spool,
+    store: receipts,
+    signer: createReceiptSigner(keyring.signingKey, keyring.boxId),
+    publicKey,
+    site: config.site.name,
+    box: keyring.boxId,
+    quietMsMax: Math.max(
+      defaultQuietMs,
+      ...Object.values(config.modalities).map((one) => one.settleSeconds * 1000),
+    ),
+    clock,
+    log,
+  });
+  writer.start();
+  stack.defer(() => writer.stop());
+  const { purgeSchedule, keepVerifiedHours } = config.spool;
+  const { timeZone } = config.site;
+  const retention = new Retention({
+    spool,
+    schedule: purgeSchedule,
+    timeZone,
+    keepVerifiedHours,
+    clock,
+    log,
+  });
+  retention.start();
+  stack.defer(() => retention.stop());
+  const probes = new Probes({ log });
+  probes.start();
+  stack.defer(() => probes.stop());
+  const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
+  let port = config.intake.port;
+  const status = new StatusGatherer({
+    clock,
+    version,
+    current,
+    spool,
+    listener,
+    destinations,
+    probes,
+    port: () => port,
+  });
+  return {
+    listener,
+    destinations,
+    status,
+    operator: createOperator({ spool, receipts, keyring }),
+    bound: (at) => {
+      port = at;
+    },
+  };
+}
+
+function intakeOptions({ intake, modalities }: Config): IntakeOptions {
+  const { associateWaitMs, acseMs, idleMs, ...limits } = intake.limits;
+  return { ...intake, modalities, limits, timers: { associateMs: associateWaitMs, acseMs, idleMs } };
+}
+
+async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
+  const bound = await listener.start();
+  stack.defer(() => listener.stop(associationGraceMs));
+  return bound;
+}
+
+async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack): Promise<{ port: number }> {
+  const { spool, clock, log, current, dataDirectory } = store;
+  const { config } = current;
+  const status = {
+    current: () => rooms.status.report(),
+    onChange: (listener: () => void) => spool.onWork(listener),
+  };
+  const metrics = new Metrics({
+    status: status.current,
+    counters: {
+      forwardedInstances: () => forwardedByResult(rooms.destinations),
+      rejectedAssociations: () => rooms.listener.stats().refusalCounts,
+    },
+    configuredModalities: () => Object.keys(config.modalities),
+  });
+  const server = new WebServer({
+    ...config.web,
+    intakeHost: config.intake.host,
+    log,
+    clock,
+    status,
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    page: await loadPage(),
+    readiness: () => {
+      const gate = spool.intakeGate();
+      return gate.open ? { ready: true } : { ready: false, reason: gate.reason };
+    },
+  });
+  const bound = await server.start();
+  stack.defer(() => server.stop());
+  const control = new ControlServer({
+    path: join(dataDirectory, 'control.sock'),
+    operator: rooms.operator,
+    status,
+    log,
+  });
+  await control.start();
+  stack.defer(() => control.stop());
+  return bound;
+}
+
+function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
+  const results: Record<string, number> = {};
+  for (const { forwarder } of destinations) {
+    const { delivered, retries, held, quarantined } = forwarder.state().counters;
+    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
+      results[result] = (results[result] ?? 0) + count;
+    }
+  }
+  return results;
+}
+
+/** The operator's hand on the data directory of a gateway that is not running. */
+export interface OfflineGateway extends AsyncDisposable {
+  readonly operator: Operator;
+  readonly spool: Spool;
+}
+
+/**
+ * Opens a data directory without receiving or sending anything.
+ * @param rebuild sets the ledger aside first, so that it is rebuilt from the objects
+ * @throws GantryError DATA_LOCKED where a gateway runs on it, CONFIG_MISSING, KEYS_*
+ */
+export async function openOffline(
+  dataDirectory: string,
+  log: Log,
+  { rebuild = false }: { rebuild?: boolean } = {},
+): Promise<OfflineGateway> {
+  await using stack = new AsyncDisposableStack();
+  if (rebuild) {
+    const lock = await lockDataDirectory(nodeDisk, dataDirectory);
+    await setLedgerAside(nodeDisk, join(dataDirectory, 'ledger.db'));
+    lock.release();
+  }
+  const store = await openStore({ dataDirectory, configText: null, log }, stack);
+  const opened = stack.move();
+  return {
+    operator: createOperator(store),
+    spool: store.spool,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}

@@ -1,0 +1,254 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { StatusReport } from './status.ts';
+
+/** Counts since the process started, by a word of ours: a code or an outcome, never a peer's text. */
+export interface MetricsCounters {
+  /** By what became of the attempt, e.g. `stored`, `retry`, `unknown`, `quarantined`. */
+  forwardedInstances(): Readonly<Record<string, number>>;
+  /** By refusal code. */
+  rejectedAssociations(): Readonly<Record<string, number>>;
+}
+
+export interface MetricsOptions {
+  readonly status: () => StatusReport | Promise<StatusReport>;
+  readonly counters: MetricsCounters;
+  /** Names of the configured modalities; what others sent is counted as `unknown`. */
+  readonly configuredModalities: () => readonly string[];
+}
+
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+interface Snapshot {
+  readonly report: StatusReport;
+  readonly forwarded: Readonly<Record<string, number>>;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly configuredModalities: readonly string[];
+}
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'gauge' | 'counter';
+  readonly labels?: readonly string[];
+  readonly read: (snapshot: Snapshot) => readonly Sample[];
+}
+
+const single = (value: number | null): Sample[] => (value === null ? [] : [[{}, value]]);
+
+const seconds = (iso: string | null): number | null => (iso === null ? null : Date.parse(iso) / 1000);
+
+/** A gauge of one figure of the report; a figure that is not known is left out. */
+function gauge(name: string, help: string, value: (report: StatusReport) => number | null): Family {
+  return { name, help, kind: 'gauge', read: ({ report }) => single(value(report)) };
+}
+
+type Destination = StatusReport['destinations'][string];
+
+function perDestination(
+  name: string,
+  help: string,
+  value: (destination: Destination) => number | null,
+  kind: Family['kind'] = 'gauge',
+): Family {
+  return {
+    name,
+    help,
+    kind,
+    labels: ['destination'],
+    read: ({ report }) =>
+      Object.entries(report.destinations).flatMap(([destination, entry]): Sample[] => {
+        const figure = value(entry);
+        return figure === null ? [] : [[{ destination }, figure]];
+      }),
+  };
+}
+
+function byWord(counts: Readonly<Record<string, number>>, label: string): Sample[] {
+  return Object.entries(counts).map(([word, count]) => [{ [label]: word }, count]);
+}
+
+const families: readonly Family[] = [
+  {
+    name: 'gantry_build_info',
+    help: 'Version that runs; always 1.',
+    kind: 'gauge',
+    labels: ['version'],
+    read: ({ report }) => [[{ version: report.version }, 1]],
+  },
+  {
+    name: 'gantry_verdict',
+    help: '1 for the present verdict, 0 for the others.',
+    kind: 'gauge',
+    labels: ['verdict'],
+    read: ({ report }) =>
+      ['working', 'degraded', 'down'].map((verdict) => [{ verdict }, report.verdict === verdict ? 1 : 0]),
+  },
+  gauge(
+    'gantry_config_generation',
+    'Generation of the configuration in use.',
+    (report) => report.config.generation,
+  ),
+  gauge(
+    'gantry_queue_instances',
+    'Instances neither verified nor parked.',
+    (report) => report.queue.instances,
+  ),
+  gauge('gantry_queue_studies', 'Studies with such instances.', (report) => report.queue.studies),
+  gauge('gantry_queue_bytes', 'Bytes of such instances.', (report) => report.queue.bytes),
+  gauge(
+    'gantry_queue_oldest_age_seconds',
+    'Age of the oldest such instance; 0 where there is none.',
+    (report) => report.queue.oldestAgeSeconds,
+  ),
+  {
+    name: 'gantry_parked_instances',
+    help: 'Instances that wait for an operator, by why.',
+    kind: 'gauge',
+    labels: ['state'],
+    read: ({ report: { totals } }) => [
+      [{ state: 'held' }, totals.held],
+      [{ state: 'quarantined' }, totals.quarantined],
+      [{ state: 'conflict' }, totals.conflicts],
+    ],
+  },
+  {
+    name: 'gantry_received_instances_total',
+    help: 'Instances received, by configured modality.',
+    kind: 'counter',
+    labels: ['modality'],
+    read: receivedByModality,
+  },
+  {
+    name: 'gantry_verified_instances_total',
+    help: 'Instances proven to be in every archive they were meant for.',
+    kind: 'counter',
+    read: ({ report }) => single(report.totals.verified),
+  },
+  {
+    name: 'gantry_forwarded_instances_total',
+    help: 'Outcomes of sending an instance, since the start of the process.',
+    kind: 'counter',
+    labels: ['result'],
+    read: ({ forwarded }) => byWord(forwarded, 'result'),
+  },
+  {
+    name: 'gantry_association_rejected_total',
+    help: 'Associations refused or aborted by this box, since the start of the process.',
+    kind: 'counter',
+    labels: ['reason'],
+    read: ({ rejected }) => byWord(rejected, 'reason'),
+  },
+  gauge('gantry_associations', 'Associations open.', (report) => report.intake.associations),
+  gauge('gantry_intake_open', '1 where new images are taken.', (report) => (report.intake.open ? 1 : 0)),
+  perDestination('gantry_destination_up', '1 where the destination takes images.', ({ state }) =>
+    state === 'up' || state === 'waiting' ? 1 : 0,
+  ),
+  perDestination(
+    'gantry_destination_queue_instances',
+    'Instances waiting to be sent.',
+    ({ queued }) => queued,
+  ),
+  perDestination(
+    'gantry_destination_queue_bytes',
+    'Bytes waiting to be sent.',
+    ({ queuedBytes }) => queuedBytes,
+  ),
+  perDestination(
+    'gantry_destination_sent_bytes_total',
+    'Bytes sent.',
+    ({ bytesSent }) => bytesSent,
+    'counter',
+  ),
+  perDestination(
+    'gantry_last_forward_timestamp_seconds',
+    'When the archive last took an instance.',
+    ({ lastDeliveredAt }) => seconds(lastDeliveredAt),
+  ),
+  perDestination(
+    'gantry_last_verified_timestamp_seconds',
+    'When an instance was last proven to be there.',
+    ({ lastVerifiedAt }) => seconds(lastVerifiedAt),
+  ),
+  perDestination(
+    'gantry_destination_certificate_days_left',
+    "Days left of the archive's certificate.",
+    ({ tlsDaysLeft }) => tlsDaysLeft,
+  ),
+  gauge('gantry_disk_free_bytes', 'Free space of the data volume.', (report) => report.disk.freeBytes),
+  gauge('gantry_disk_size_bytes', 'Size of the data volume.', (report) => report.disk.totalBytes),
+  gauge('gantry_disk_reserve_bytes', 'Space that is never filled.', (report) => report.disk.reserveBytes),
+  gauge(
+    'gantry_disk_days_left',
+    'Days until the disk is full at the present rate.',
+    (report) => report.disk.daysLeft,
+  ),
+  gauge(
+    'gantry_machine_temperature_celsius',
+    'Temperature of the processor.',
+    (report) => report.machine?.temperatureCelsius ?? null,
+  ),
+];
+
+/** What no configured modality sent came from unknown callers, whatever they called themselves. */
+function receivedByModality({ report, configuredModalities }: Snapshot): Sample[] {
+  const known = configuredModalities.map((name): [string, number] => {
+    const entry = Object.hasOwn(report.modalities, name) ? report.modalities[name] : undefined;
+    return [name, entry?.received ?? 0];
+  });
+  const unknown = report.totals.received - known.reduce((sum, [, count]) => sum + count, 0);
+  return [...known, ['unknown', Math.max(0, unknown)] as const].map(([modality, count]) => [
+    { modality },
+    count,
+  ]);
+}
+
+/** `GET /metrics` in the Prometheus text format. Figures are read when asked for; nothing is kept in between. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #registry = new Registry();
+  readonly #collectors: readonly {
+    readonly family: Family;
+    readonly fill: (samples: readonly Sample[]) => void;
+  }[];
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    // The library samples the event loop's delay every 10 ms by default; an idle box need not wake so often.
+    collectDefaultMetrics({ register: this.#registry, prefix: 'gantry_', eventLoopMonitoringPrecision: 100 });
+    this.#collectors = families.map((family) => ({ family, fill: createMetric(family, this.#registry) }));
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    const snapshot: Snapshot = {
+      report: await this.#options.status(),
+      forwarded: this.#options.counters.forwardedInstances(),
+      rejected: this.#options.counters.rejectedAssociations(),
+      configuredModalities: this.#options.configuredModalities(),
+    };
+    for (const { family, fill } of this.#collectors) fill(family.read(snapshot));
+    return await this.#registry.metrics();
+  }
+}
+
+function createMetric(family: Family, registry: Registry): (samples: readonly Sample[]) => void {
+  const { name, help, labels = [] } = family;
+  const settings = { name, help, labelNames: labels, registers: [registry] };
+  if (family.kind === 'gauge') {
+    const metric = new Gauge(settings);
+    return (samples) => {
+      metric.reset();
+      // Resetting a metric without labels makes it 0: a figure that is not known would read "0 days left".
+      if (labels.length === 0) metric.remove({});
+      for (const [labelValues, value] of samples) metric.set(labelValues, value);
+    };
+  }
+  const metric = new Counter(settings);
+  return (samples) => {
+    metric.reset();
+    for (const [labelValues, value] of samples) metric.inc(labelValues, value);
+  };
+}

@@ -1,0 +1,226 @@
+import type { Reason } from '../base/errors.ts';
+import type {
+  DestinationReport,
+  MachineReport,
+  ModalityReport,
+  RefusalReport,
+  StatusReport,
+} from './status.ts';
+import { type DestinationFacts, judge } from './verdict.ts';
+
+/** What the gateway gathers from its rooms. Times are milliseconds since the epoch. */
+export interface StatusInputs {
+  readonly now: number;
+  readonly startedAt: number;
+  readonly version: string;
+  readonly site: StatusReport['site'];
+  readonly configGeneration: number;
+  readonly counts: CountsInput;
+  readonly intake: {
+    readonly open: boolean;
+    readonly reason: Reason | null;
+    readonly aeTitle: string;
+    readonly port: number;
+    readonly associations: number;
+    /** Newest first; bounded by intake. */
+    readonly refusals: readonly RefusalInput[];
+  };
+  /** The configured modalities, by name. */
+  readonly modalities: Readonly<Record<string, ModalityInput>>;
+  /** The configured destinations, by name. */
+  readonly destinations: Readonly<Record<string, DestinationInput>>;
+  readonly disk: StatusReport['disk'];
+  readonly machine: MachineReport | null;
+}
+
+/** The spool's counts (`SpoolCounts`). */
+export interface CountsInput {
+  readonly queue: StatusReport['queue'];
+  readonly totals: StatusReport['totals'];
+  readonly destinations: Readonly<Record<string, DestinationCountsInput>>;
+  /** By configured name, or by AE title for unknown callers that were accepted. */
+  readonly modalities: Readonly<
+    Record<string, { readonly received: number; readonly lastReceivedAt: number }>
+  >;
+}
+
+export type DestinationCountsInput = Pick<
+  DestinationReport,
+  'queued' | 'delivered' | 'verified' | 'accepted' | 'held' | 'quarantined' | 'conflict' | 'queuedBytes'
+>;
+
+export interface RefusalInput extends Omit<RefusalReport, 'at'> {
+  readonly at: number;
+}
+
+export interface ModalityInput {
+  readonly aeTitle: string;
+  readonly lastHeardAt: number | null;
+  readonly lastRefusal: RefusalInput | null;
+}
+
+/** A destination as forwarding, proof and its client see it. */
+export interface DestinationInput {
+  readonly state: 'up' | 'waiting' | 'down' | 'paused';
+  readonly reason: Reason | null;
+  readonly stateSince: number | null;
+  readonly nextAttemptAt: number | null;
+  readonly lastDeliveredAt: number | null;
+  readonly lastVerifiedAt: number | null;
+  /** Why reading back does not work at present, null where it does. */
+  readonly cannotVerify: Reason | null;
+  readonly cannotVerifySince: number | null;
+  readonly bytesSent: number;
+  readonly tlsDaysLeft: number | null;
+}
+
+/** Callers invent AE titles where unknown ones are accepted: the page lists the latest ones only. */
+const unknownCallersMax = 50;
+
+const noCounts: DestinationCountsInput = {
+  queued: 0,
+  delivered: 0,
+  verified: 0,
+  accepted: 0,
+  held: 0,
+  quarantined: 0,
+  conflict: 0,
+  queuedBytes: 0,
+};
+
+/** Named in the counts but not in the configuration: its work stays until an operator decides. */
+const removed: Omit<DestinationInput, 'state'> = {
+  reason: { code: 'DESTINATION_REMOVED', words: 'no longer in the configuration' },
+  stateSince: null,
+  nextAttemptAt: null,
+  lastDeliveredAt: null,
+  lastVerifiedAt: null,
+  cannotVerify: null,
+  cannotVerifySince: null,
+  bytesSent: 0,
+  tlsDaysLeft: null,
+};
+
+/** Puts the report together and judges it. Pure. */
+export function buildStatus(inputs: StatusInputs): StatusReport {
+  const { counts, intake, disk } = inputs;
+  const destinations = gatherDestinations(inputs);
+  const judgement = judge({
+    now: inputs.now,
+    timeZone: inputs.site.timeZone,
+    intake,
+    disk,
+    queue: counts.queue,
+    totals: counts.totals,
+    destinations: Object.fromEntries(destinations),
+  });
+  return {
+    ...judgement,
+    site: inputs.site,
+    time: iso(inputs.now),
+    startedAt: iso(inputs.startedAt),
+    queue: counts.queue,
+    totals: counts.totals,
+    intake: {
+      open: intake.open,
+      reason: intake.reason,
+      aeTitle: intake.aeTitle,
+      port: intake.port,
+      associations: intake.associations,
+      refusals: intake.refusals.map(refusalReport),
+    },
+    modalities: Object.fromEntries(gatherModalities(inputs)),
+    destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
+    disk,
+    machine: inputs.machine,
+    config: { generation: inputs.configGeneration },
+    version: inputs.version,
+  };
+}
+
+type GatheredDestination = DestinationFacts & DestinationCountsInput & Omit<DestinationInput, 'state'>;
+
+function gatherDestinations({ destinations, counts }: StatusInputs): [string, GatheredDestination][] {
+  const configured = Object.entries(destinations).map(([name, input]): [string, GatheredDestination] => [
+    name,
+    { ...noCounts, ...own(counts.destinations, name), ...input },
+  ]);
+  const left = Object.entries(counts.destinations)
+    .filter(([name, count]) => !Object.hasOwn(destinations, name) && hasWork(count))
+    .map(([name, count]): [string, GatheredDestination] => [
+      name,
+      { ...count, ...removed, state: 'removed' },
+    ]);
+  return [...configured, ...left];
+}
+
+/** A removed destination that has everything it was to get is history. */
+function hasWork({ queued, delivered, held, quarantined, conflict }: DestinationCountsInput): boolean {
+  return queued + delivered + held + quarantined + conflict > 0;
+}
+
+function destinationReport(facts: GatheredDestination): DestinationReport {
+  return {
+    state: facts.state,
+    reason: facts.reason ?? facts.cannotVerify,
+    lastDeliveredAt: isoOrNull(facts.lastDeliveredAt),
+    lastVerifiedAt: isoOrNull(facts.lastVerifiedAt),
+    nextAttemptAt: isoOrNull(facts.nextAttemptAt),
+    queued: facts.queued,
+    delivered: facts.delivered,
+    verified: facts.verified,
+    accepted: facts.accepted,
+    held: facts.held,
+    quarantined: facts.quarantined,
+    conflict: facts.conflict,
+    queuedBytes: facts.queuedBytes,
+    bytesSent: facts.bytesSent,
+    tlsDaysLeft: facts.tlsDaysLeft,
+  };
+}
+
+function gatherModalities({ modalities, counts }: StatusInputs): [string, ModalityReport][] {
+  const unknown = Object.entries(counts.modalities)
+    .filter(([name]) => !Object.hasOwn(modalities, name))
+    .toSorted(([, a], [, b]) => b.lastReceivedAt - a.lastReceivedAt)
+    .slice(0, unknownCallersMax)
+    .map(([aeTitle, count]): [string, ModalityInput] => [
+      aeTitle,
+      { aeTitle, lastHeardAt: count.lastReceivedAt, lastRefusal: null },
+    ]);
+  return [...Object.entries(modalities), ...unknown].map(([name, input]) => {
+    const count = own(counts.modalities, name);
+    const lastReceivedAt = count?.lastReceivedAt ?? null;
+    const heard = Math.max(input.lastHeardAt ?? 0, lastReceivedAt ?? 0);
+    return [
+      name,
+      {
+        aeTitle: input.aeTitle,
+        // Intake forgets at a restart, the ledger does not.
+        lastHeardAt: heard > 0 ? iso(heard) : null,
+        lastReceivedAt: isoOrNull(lastReceivedAt),
+        received: count?.received ?? 0,
+        lastRefusal: input.lastRefusal === null ? null : refusalReport(input.lastRefusal),
+      },
+    ];
+  });
+}
+
+/** Member by member: intake knows more of a refusal than the open page is to show. */
+function refusalReport(refusal: RefusalInput): RefusalReport {
+  const { at, address, callingAeTitle, calledAeTitle, code, reason, nextStep } = refusal;
+  return { at: iso(at), address, callingAeTitle, calledAeTitle, code, reason, nextStep };
+}
+
+/** A name is a key somebody chose: `constructor` must not find what objects inherit. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function isoOrNull(time: number | null): string | null {
+  return time === null ? null : iso(time);
+}

@@ -1,0 +1,251 @@
+import type { Reason } from '../base/errors.ts';
+import type { DestinationReport, StatusReport, Verdict } from './status.ts';
+
+/** What the verdict is drawn from. Times are milliseconds since the epoch. */
+export interface VerdictFacts {
+  readonly now: number;
+  readonly timeZone: string;
+  readonly intake: { readonly open: boolean; readonly reason: Reason | null };
+  readonly disk: Pick<StatusReport['disk'], 'state' | 'daysLeft'>;
+  readonly queue: { readonly instances: number };
+  readonly totals: Pick<StatusReport['totals'], 'received' | 'quarantined' | 'conflicts' | 'held'>;
+  readonly destinations: Readonly<Record<string, DestinationFacts>>;
+}
+
+export interface DestinationFacts
+  extends Pick<DestinationReport, 'state' | 'reason' | 'queued' | 'delivered' | 'accepted'> {
+  /** Since when it has been in this state, null where that is not known. */
+  readonly stateSince: number | null;
+  /** Why delivered images cannot be read back, null where they can. */
+  readonly cannotVerify: Reason | null;
+  /** Since when they cannot, null where that is not known. */
+  readonly cannotVerifySince: number | null;
+  readonly lastDeliveredAt: number | null;
+  readonly lastVerifiedAt: number | null;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  readonly nextStep: string | null;
+}
+
+/** A line that drops for a moment is no news. */
+export const unreachableGraceMs = 120_000;
+
+/** The reason code of a destination that a person has paused. */
+const pausedByOperator = 'PAUSED_BY_OPERATOR';
+
+/** The first rule that speaks decides; the gravest come first. */
+const rules: readonly ((facts: VerdictFacts) => Judgement | null)[] = [
+  intakeClosed,
+  destinationPaused,
+  destinationSilent,
+  destinationRemoved,
+  diskLow,
+  conflicts,
+  quarantined,
+  held,
+  cannotVerify,
+];
+
+/** Says in one sentence how things stand, and what to do about it. */
+export function judge(facts: VerdictFacts): Judgement {
+  for (const rule of rules) {
+    const judgement = rule(facts);
+    if (judgement !== null) return judgement;
+  }
+  return working(facts);
+}
+
+function degraded(reason: string, nextStep: string): Judgement {
+  return { verdict: 'degraded', reason, nextStep };
+}
+
+function intakeClosed(facts: VerdictFacts): Judgement | null {
+  if (facts.intake.open) return null;
+  const because: Record<typeof facts.disk.state, [cause: string, nextStep: string]> = {
+    full: [
+      'the disk is full',
+      'Bring the connection to the archive back, or give this box a larger disk; images already received are safe.',
+    ],
+    suspect: [
+      'the disk failed while writing',
+      'Call IT: the disk must be checked, and probably replaced. Leave the box switched on.',
+    ],
+    missing: ['the data disk is not there', 'Call IT: check that the data disk is connected and mounted.'],
+    low: [words(facts.intake.reason), 'Call IT and read out this message.'],
+    ok: [words(facts.intake.reason), 'Call IT and read out this message.'],
+  };
+  const [cause, nextStep] = because[facts.disk.state];
+  return { verdict: 'down', reason: `Not receiving: ${cause}${safeHere(facts, false)}.`, nextStep };
+}
+
+function destinationPaused(facts: VerdictFacts): Judgement | null {
+  const [name, destination] = find(facts, ({ state }) => state === 'paused') ?? [];
+  if (destination === undefined) return null;
+  const said = `Not sending to "${name}": ${words(destination.reason)}${safeHere(facts, true)}.`;
+  if (destination.reason?.code === pausedByOperator)
+    return degraded(said, 'Resume it when the reason for the pause is gone.');
+  return degraded(
+    said,
+    `Call IT: check the address and the sign-in of "${name}". Sending resumes by itself once they are right.`,
+  );
+}
+
+/** Out of reach, or asking to be left alone, for longer than a moment while something waits. */
+function destinationSilent(facts: VerdictFacts): Judgement | null {
+  const found = find(
+    facts,
+    ({ state, stateSince, queued, delivered }) =>
+      (state === 'down' || state === 'waiting') && queued + delivered > 0 && graceOver(stateSince, facts),
+  );
+  if (found === null) return null;
+  const [name, { reason, stateSince }] = found;
+  const since = stateSince === null ? '' : ` since ${timeText(stateSince, facts)}`;
+  return degraded(
+    `Not sending to "${name}"${since}: ${words(reason)}${safeHere(facts, true)}.`,
+    `Check the Internet line, then ask IT whether "${name}" is running. Sending resumes by itself.`,
+  );
+}
+
+function destinationRemoved(facts: VerdictFacts): Judgement | null {
+  const [name, destination] =
+    find(facts, ({ state, queued, delivered }) => state === 'removed' && queued + delivered > 0) ?? [];
+  if (destination === undefined) return null;
+  const waiting = destination.queued + destination.delivered;
+  return degraded(
+    `${images(waiting)} ${waiting === 1 ? 'waits' : 'wait'} for "${name}", which is no longer configured.`,
+    `Put "${name}" back into the configuration, or discard them with "gantry queue discard".`,
+  );
+}
+
+function diskLow(facts: VerdictFacts): Judgement | null {
+  if (facts.disk.state === 'ok') return null;
+  return degraded(
+    `The disk is nearly full${roomText(facts)}.`,
+    'Call IT: keep verified images for fewer hours ("keepVerifiedHours"), or give this box a larger disk.',
+  );
+}
+
+function conflicts(facts: VerdictFacts): Judgement | null {
+  const count = facts.totals.conflicts;
+  if (count === 0) return null;
+  return degraded(
+    `${images(count)} arrived under an identity that is already taken by a different image; both are kept.`,
+    'Call IT: list them with "gantry queue ls" and decide with "gantry queue resolve".',
+  );
+}
+
+function quarantined(facts: VerdictFacts): Judgement | null {
+  const count = facts.totals.quarantined;
+  if (count === 0) return null;
+  return degraded(
+    `${images(count)} ${were(count)} refused by the archive and ${are(count)} kept on this box.`,
+    'Call IT: see why with "gantry queue ls", then "gantry queue retry" or "gantry queue discard".',
+  );
+}
+
+function held(facts: VerdictFacts): Judgement | null {
+  const count = facts.totals.held;
+  if (count === 0) return null;
+  return degraded(
+    `${images(count)} ${are(count)} held back and ${are(count)} safe on this box.`,
+    'Call IT: see why with "gantry queue ls", then "gantry queue release" or "gantry queue discard".',
+  );
+}
+
+function cannotVerify(facts: VerdictFacts): Judgement | null {
+  const found = find(
+    facts,
+    ({ cannotVerify: reason, cannotVerifySince: since, delivered }) =>
+      reason !== null && delivered > 0 && graceOver(since, facts),
+  );
+  if (found === null) return null;
+  const [name, destination] = found;
+  return degraded(
+    `Sent to "${name}", but it cannot be checked there: ${words(destination.cannotVerify)}.`,
+    `Call IT: this box needs the right to read back from "${name}". Until then its images are kept here.`,
+  );
+}
+
+function allWell(reason: string): Judgement {
+  return { verdict: 'working', reason, nextStep: null };
+}
+
+function working(facts: VerdictFacts): Judgement {
+  const destinations = Object.values(facts.destinations);
+  if (facts.totals.received === 0) return allWell('Ready; no image has been received yet.');
+  const onTheirWay = destinations.map(({ queued, delivered }) => queued + delivered);
+  const unproven = destinations.some(({ accepted }) => accepted > 0);
+  // Of an archive that only has to answer, `accepted` is the end: such images stay counted in the queue.
+  const waiting = Math.max(unproven ? 0 : facts.queue.instances, ...onTheirWay);
+  if (waiting > 0)
+    return allWell(
+      `${images(waiting)} ${are(waiting)} on ${waiting === 1 ? 'its' : 'their'} way to the archive.`,
+    );
+  const last = Math.max(
+    ...destinations.map(({ lastVerifiedAt, lastDeliveredAt }) =>
+      Math.max(lastVerifiedAt ?? 0, unproven ? (lastDeliveredAt ?? 0) : 0),
+    ),
+    0,
+  );
+  const confirmed = last > 0 ? ` Last confirmed ${timeText(last, facts)}.` : '';
+  return allWell(
+    unproven
+      ? `The archive has accepted everything received.${confirmed}`
+      : `Everything received is in the archive.${confirmed}`,
+  );
+}
+
+function find(
+  facts: VerdictFacts,
+  test: (destination: DestinationFacts) => boolean,
+): [name: string, destination: DestinationFacts] | null {
+  return Object.entries(facts.destinations).find(([, destination]) => test(destination)) ?? null;
+}
+
+function safeHere(facts: VerdictFacts, withRoom: boolean): string {
+  const count = facts.queue.instances;
+  if (count === 0) return '';
+  return `; ${images(count)} ${are(count)} safe on this box${withRoom ? roomText(facts) : ''}`;
+}
+
+function roomText({ disk }: VerdictFacts): string {
+  if (disk.daysLeft === null) return '';
+  if (disk.daysLeft < 1) return ', with room for less than a day';
+  const days = Math.floor(disk.daysLeft);
+  return `, with room for about ${days} ${days === 1 ? 'day' : 'days'}`;
+}
+
+function images(count: number): string {
+  return count === 1 ? '1 image' : `${count.toLocaleString('en')} images`;
+}
+
+function are(count: number): string {
+  return count === 1 ? 'is' : 'are';
+}
+
+function were(count: number): string {
+  return count === 1 ? 'was' : 'were';
+}
+
+/** A reason as part of a sentence: without its full stop, and beginning small unless it begins with a name. */
+function words(reason: Reason | null): string {
+  const text = (reason?.words ?? '').replace(/[.\s]+$/, '');
+  if (text === '') return 'the cause is not known';
+  return /^[A-Z][a-z ]/.test(text) ? `${text.charAt(0).toLowerCase()}${text.slice(1)}` : text;
+}
+
+function graceOver(since: number | null, { now }: VerdictFacts): boolean {
+  return since === null || now - since > unreachableGraceMs;
+}
+
+/** The time of day at the site; with the day where that is not today. */
+function timeText(at: number, { now, timeZone }: VerdictFacts): string {
+  const format = (options: Intl.DateTimeFormatOptions, time: number) =>
+    new Intl.DateTimeFormat('en-GB', { timeZone, ...options }).format(time);
+  const time = format({ hour: '2-digit', minute: '2-digit' }, at);
+  const day: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' };
+  return format(day, at) === format(day, now) ? time : `${format(day, at)}, ${time}`;
+}

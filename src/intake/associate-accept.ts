@@ -1,0 +1,43 @@
+import { associateFixedBytes, pduHeaderBytes, readItems, writeItem, writePdu } from './pdu.ts';
+
+/** What we announce in an A-ASSOCIATE-AC. */
+export interface Announcement {
+  /** The longest P-DATA-TF variable field we ask for. */
+  readonly pduBytesMax: number;
+  /** The peer proposed an asynchronous operations window; the answer is one operation at a time, both ways. */
+  readonly answerWindow: boolean;
+  readonly implementationClassUID: string;
+  readonly implementationVersionName: string;
+}
+
+const userInformation = 0x50;
+const roles = 0x54;
+
+/**
+ * Replaces the user information of dcmjs-dimse's A-ASSOCIATE-AC by our own; only its role answers are kept.
+ * The library announces the smaller of the peer's and its own maximum PDU length (that is the peer's limit, not
+ * ours) and echoes the peer's window, which we do not offer.
+ * @param pdu the whole PDU
+ */
+export function announce(pdu: Buffer, words: Announcement): Buffer {
+  const fixedEnd = pduHeaderBytes + associateFixedBytes;
+  const items = readItems(pdu.subarray(fixedEnd)) ?? [];
+  const content = items.map(({ type, content: bytes }) =>
+    type === userInformation ? writeItem(type, ourUserInformation(bytes, words)) : writeItem(type, [bytes]),
+  );
+  return writePdu(pdu.readUInt8(0), [pdu.subarray(pduHeaderBytes, fixedEnd), ...content]);
+}
+
+function ourUserInformation(theirs: Buffer, words: Announcement): Buffer[] {
+  const maximumLength = Buffer.alloc(4);
+  maximumLength.writeUInt32BE(words.pduBytesMax);
+  const grantedRoles = (readItems(theirs) ?? []).filter((item) => item.type === roles);
+  // In the order of item types, as peers commonly write them (PS3.7 Annex D.3.3).
+  return [
+    writeItem(0x51, [maximumLength]),
+    writeItem(0x52, [Buffer.from(words.implementationClassUID, 'latin1')]),
+    ...(words.answerWindow ? [writeItem(0x53, [Buffer.of(0, 1, 0, 1)])] : []),
+    ...grantedRoles.map((item) => writeItem(roles, [item.content])),
+    writeItem(0x55, [Buffer.from(words.implementationVersionName, 'latin1')]),
+  ];
+}

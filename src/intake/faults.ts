@@ -1,0 +1,165 @@
+import type { FailureText } from '../base/errors.ts';
+
+/** What an A-ABORT says (PS3.8 §9.3.8). Source 0 is the service user: our own policy; 2 the provider: the protocol. */
+export interface AbortWords {
+  readonly source: 0 | 2;
+  readonly reason: number;
+}
+
+/** Why an association, or a connection before it, is ended by us. */
+export interface Fault extends Omit<FailureText, 'kind'> {
+  /** Null where the peer does not speak DICOM, or there is no association to abort: the connection just closes. */
+  readonly abort: AbortWords | null;
+}
+
+/** Thrown where bytes are read; caught by the gate, which ends the association. */
+export class ProtocolFault extends Error {
+  override readonly name = 'ProtocolFault';
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+/** PS3.8 table 9-26, reasons of the service provider. */
+const unrecognisedPdu = { source: 2, reason: 1 } as const;
+const unexpectedPdu = { source: 2, reason: 2 } as const;
+const unexpectedParameter = { source: 2, reason: 5 } as const;
+const invalidParameter = { source: 2, reason: 6 } as const;
+/** By the service user, which gives no reason. */
+const byPolicy = { source: 0, reason: 0 } as const;
+
+const senderBroken =
+  'Nothing is wrong with the network. Ask the vendor of the sending device, and name this code.';
+
+export const faults = {
+  http: {
+    code: 'HTTP_ON_DICOM_PORT',
+    message: 'A web client (HTTP) called the DICOM port.',
+    nextStep: 'Use the web port for the browser, or point the monitoring check at the web port.',
+    abort: null,
+  },
+  tls: {
+    code: 'TLS_ON_DICOM_PORT',
+    message: 'A TLS handshake arrived at the DICOM port, which speaks plain DICOM.',
+    nextStep: 'Use the DICOM TLS port in the device, or switch TLS off there.',
+    abort: null,
+  },
+  notDicom: {
+    code: 'NOT_DICOM',
+    message: 'The first bytes on the connection are not DICOM.',
+    nextStep: 'Check which program calls this port: it is not a DICOM device.',
+    abort: null,
+  },
+  firstPduUnexpected: {
+    code: 'PDU_UNEXPECTED',
+    message: 'The first message on the connection was not an association request.',
+    nextStep: senderBroken,
+    abort: unexpectedPdu,
+  },
+  unexpectedPdu: {
+    code: 'PDU_UNEXPECTED',
+    message: 'A message arrived that has no place at this point of the association.',
+    nextStep: senderBroken,
+    abort: unexpectedPdu,
+  },
+  unrecognisedPdu: {
+    code: 'PDU_UNRECOGNISED',
+    message: 'A message of an unknown type arrived.',
+    nextStep: senderBroken,
+    abort: unrecognisedPdu,
+  },
+  pduTooLong: {
+    code: 'PDU_TOO_LONG',
+    message: 'A message announced a length over the limit; nothing of it was read.',
+    nextStep: 'Set the maximum PDU size in the sending device to 131072 or less.',
+    abort: invalidParameter,
+  },
+  pduInvalid: {
+    code: 'PDU_INVALID',
+    message: 'A message contradicts itself: lengths or values inside do not fit.',
+    nextStep: senderBroken,
+    abort: invalidParameter,
+  },
+  contextUnknown: {
+    code: 'PDV_CONTEXT_UNKNOWN',
+    message: 'Data arrived in a presentation context that was never accepted.',
+    nextStep: senderBroken,
+    abort: invalidParameter,
+  },
+  outOfOrder: {
+    code: 'PDV_OUT_OF_ORDER',
+    message: 'Command and data fragments arrived in the wrong order.',
+    nextStep: senderBroken,
+    abort: unexpectedParameter,
+  },
+  commandTooLong: {
+    code: 'COMMAND_TOO_LONG',
+    message: 'A command is longer than any command can be.',
+    nextStep: senderBroken,
+    abort: invalidParameter,
+  },
+  commandInvalid: {
+    code: 'COMMAND_INVALID',
+    message: 'A command could not be read.',
+    nextStep: senderBroken,
+    abort: invalidParameter,
+  },
+  objectTooLarge: {
+    code: 'OBJECT_TOO_LARGE',
+    message: 'An object is larger than this gateway takes.',
+    nextStep: 'Split the object at the device, or raise the limit for objects in the configuration.',
+    abort: byPolicy,
+  },
+  associateTimeout: {
+    code: 'ASSOCIATE_TIMEOUT',
+    message: 'A connection was opened, but no association request came in time.',
+    nextStep: 'Usually a port scan or a monitoring check. If it is a device, check its network connection.',
+    abort: null,
+  },
+  idleTimeout: {
+    code: 'IDLE_TIMEOUT',
+    message: 'The association was open, but nothing complete arrived for too long.',
+    nextStep:
+      'The device will open a new association when it has something to send. If images are missing, send again.',
+    abort: byPolicy,
+  },
+  tooSlow: {
+    code: 'TOO_SLOW',
+    message: 'An object was arriving more slowly than the minimum rate; it was not stored.',
+    nextStep: 'Check the network between the device and this gateway, then send the study again.',
+    abort: byPolicy,
+  },
+  stopping: {
+    code: 'STOPPING',
+    message: 'The gateway was shut down while the association was open.',
+    nextStep: 'The device sends the rest again once the gateway runs.',
+    abort: byPolicy,
+  },
+  connectionsFull: {
+    code: 'CONNECTIONS_FULL',
+    message: 'Too many connections are waiting without an association; this one was closed at once.',
+    nextStep: 'Look for a port scan or a device that opens connections and says nothing.',
+    abort: null,
+  },
+  peerAborted: {
+    code: 'PEER_ABORTED',
+    message: 'The device aborted the association; what was not answered counts as not received.',
+    nextStep: 'Look at the device for its reason, and send again what it did not get an answer for.',
+    abort: null,
+  },
+  connectionLost: {
+    code: 'CONNECTION_LOST',
+    message: 'The connection broke without a release; what was not answered counts as not received.',
+    nextStep: 'Check the network, and send again what the device did not get an answer for.',
+    abort: null,
+  },
+  internal: {
+    code: 'INTAKE_INTERNAL',
+    message: 'The gateway failed while it handled the association.',
+    nextStep: 'Report this code with the log; the device may send again.',
+    abort: byPolicy,
+  },
+} as const satisfies Record<string, Fault>;

@@ -1,0 +1,195 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { GantryError, systemErrorCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { SpoolIntake } from '../spool/types.ts';
+import { Admission, plainAddress } from './admission.ts';
+import { type House, type HouseRules, IntakeAssociation } from './association.ts';
+import { faults } from './faults.ts';
+import {
+  type AdmissionOptions,
+  type IntakeOptions,
+  intakeLimitDefaults,
+  intakeTimerDefaults,
+} from './options.ts';
+import { type Refusal, RefusalBook } from './refusals.ts';
+import { Slots } from './slots.ts';
+import { type SenderTally, Tally } from './tally.ts';
+
+export interface IntakeDeps {
+  readonly spool: SpoolIntake;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface SenderStats extends SenderTally {
+  readonly lastRefusal: Refusal | null;
+}
+
+/** What the listener has seen since it was made. */
+export interface IntakeStats {
+  /** Open now. */
+  readonly associations: number;
+  /** Open now, without an association. */
+  readonly idleConnections: number;
+  /** Of ended associations and of those still open. */
+  readonly bytesIn: number;
+  /** C-STOREs answered with 0000. */
+  readonly received: number;
+  readonly echoes: number;
+  /** P-DATA-TF PDUs longer than announced. */
+  readonly longPdus: number;
+  /** Answers to C-STORE by status in hex, e.g. `A700`. */
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly refusalCounts: Readonly<Record<string, number>>;
+  /** Newest first. */
+  readonly refusals: readonly Refusal[];
+  /** By configured name. A modality that was never heard has no entry unless it was refused. */
+  readonly modalities: ReadonlyMap<string, SenderStats>;
+  /** By AE title: unknown callers that were accepted. */
+  readonly unknownSenders: ReadonlyMap<string, SenderStats>;
+}
+
+/** From an abort at shutdown to the connection being cut, so that the peer can read why. */
+const lastWordsMs = 1000;
+/** For what is being made durable when the last connection is cut; a disk that hangs does not hang the shutdown. */
+const settleMsMax = 10_000;
+
+/** The DICOM port: accepts connections, keeps the limits, knows who was heard last. */
+export class IntakeListener {
+  readonly #house: House;
+  readonly #log: Log;
+  readonly #open = new Set<IntakeAssociation>();
+  #options: IntakeOptions;
+  #rules: HouseRules;
+  #server: Server | null = null;
+
+  /** @throws GantryError INTAKE_ADDRESS */
+  constructor(options: IntakeOptions, deps: IntakeDeps) {
+    const limits = { ...intakeLimitDefaults, ...options.limits };
+    const timers = { ...intakeTimerDefaults, ...options.timers };
+    this.#log = deps.log.child({ room: 'intake' });
+    this.#options = options;
+    this.#house = {
+      spool: deps.spool,
+      clock: deps.clock,
+      limits,
+      timers,
+      refusals: new RefusalBook(deps.clock, this.#log),
+      tally: new Tally(deps.clock),
+      associations: new Slots(limits.associationsMax, limits.associationsPerPeerMax),
+      idleConnections: new Slots(limits.idleConnectionsMax, limits.idleConnectionsPerPeerMax),
+    };
+    this.#rules = this.#compile(options);
+  }
+
+  /** @throws GantryError INTAKE_PORT where the port cannot be had */
+  async start(): Promise<{ port: number }> {
+    const server = createServer({ noDelay: true }, (socket) => this.#take(socket));
+    this.#server = server;
+    try {
+      server.listen(this.#options.port, this.#options.host);
+      await once(server, 'listening');
+    } catch (error) {
+      throw portTaken(error);
+    }
+    server.on('error', (error) => this.#log.error({ code: systemErrorCode(error) }, 'DICOM port failed'));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
+    this.#log.info({ port }, 'DICOM port open');
+    return { port };
+  }
+
+  /**
+   * Takes no new associations, lets the open ones finish for so long, then aborts them. Resolves when nothing of
+   * them is under way in the spool either, at the latest some ten seconds after the grace.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server === null) return;
+    server.close();
+    for (const association of this.#open) if (!association.isOpen) association.destroy();
+    const abort = setTimeout(() => {
+      for (const association of this.#open) association.abort(faults.stopping);
+    }, graceMs);
+    const cut = setTimeout(() => {
+      for (const association of this.#open) association.destroy();
+    }, graceMs + lastWordsMs);
+    const late = Promise.withResolvers<void>();
+    const settle = setTimeout(() => late.resolve(), graceMs + lastWordsMs + settleMsMax);
+    await Promise.race([late.promise, Promise.all([...this.#open].map((association) => association.gone()))]);
+    for (const timer of [abort, cut, settle]) clearTimeout(timer);
+    if (this.#open.size > 0)
+      this.#log.error({ associations: this.#open.size }, 'stopped before the disk answered');
+  }
+
+  /** Replaces who may store here and what. Open associations go on under the rules they were admitted by. */
+  reconfigure(options: AdmissionOptions): void {
+    this.#rules = this.#compile(options);
+  }
+
+  stats(): IntakeStats {
+    const { associations, idleConnections, tally, refusals } = this.#house;
+    const modalities = new Map<string, SenderStats>();
+    const unknownSenders = new Map<string, SenderStats>();
+    for (const sender of tally.senders()) {
+      const { modalityName, aeTitle } = sender;
+      if (modalityName === null) unknownSenders.set(aeTitle, { ...sender, lastRefusal: null });
+      else modalities.set(modalityName, { ...sender, lastRefusal: refusals.lastOf(modalityName) });
+    }
+    return {
+      associations: associations.taken,
+      idleConnections: idleConnections.taken,
+      bytesIn: [...this.#open].reduce((sum, each) => sum + each.bytesInNow, tally.bytesIn),
+      received: tally.received,
+      echoes: tally.echoes,
+      longPdus: tally.longPdus,
+      statuses: tally.statuses(),
+      refusalCounts: refusals.counts(),
+      refusals: refusals.list(),
+      modalities,
+      unknownSenders,
+    };
+  }
+
+  /** The last refusal of a configured modality, heard or not. */
+  lastRefusal(modalityName: string): Refusal | null {
+    return this.#house.refusals.lastOf(modalityName);
+  }
+
+  #compile(options: AdmissionOptions): HouseRules {
+    const admission = new Admission(options, this.#house.limits.transferSyntaxesPerContextMax);
+    return { admission, unknownSopClasses: options.unknownSopClasses };
+  }
+
+  #take(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#house.idleConnections.isFullFor(address)) {
+      socket.destroy();
+      const { code, message, nextStep } = faults.connectionsFull;
+      const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
+      this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
+      return;
+    }
+    const association = new IntakeAssociation(socket, this.#house, this.#rules);
+    this.#open.add(association);
+    void association.gone().then(() => this.#open.delete(association));
+    association.start();
+  }
+}
+
+function portTaken(error: unknown): GantryError {
+  const code = systemErrorCode(error) ?? 'unknown cause';
+  return new GantryError(
+    {
+      code: 'INTAKE_PORT',
+      kind: 'permanent',
+      message: `The DICOM port cannot be opened (${code}).`,
+      nextStep:
+        'Check that no other program uses the port, and that the address under intake.host is of this machine.',
+    },
+    { cause: error },
+  );
+}

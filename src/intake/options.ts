@@ -1,0 +1,81 @@
+import type { Priority } from '../spool/types.ts';
+
+/** A sending device as configured. */
+export interface ModalityOptions {
+  readonly aeTitle: string;
+  /** IPv4 or IPv6 addresses and networks (`10.4.1.20`, `10.4.1.0/24`, `fd00::/8`); empty is "any address". */
+  readonly addresses: readonly string[];
+  readonly priority: Priority;
+}
+
+/** Who may store here and what; can be replaced while running. */
+export interface AdmissionOptions {
+  readonly aeTitle: string;
+  /** Further titles by which devices may call us. */
+  readonly aliases: readonly string[];
+  readonly unknownCallers: 'refuse' | 'accept';
+  /** SOP classes that are not in the standard's registry: private ones, or newer than our table. */
+  readonly unknownSopClasses: 'accept' | 'refuse';
+  /** By configured name. */
+  readonly modalities: Readonly<Record<string, ModalityOptions>>;
+}
+
+export interface IntakeLimits {
+  readonly associationsMax: number;
+  readonly associationsPerPeerMax: number;
+  /** Connections without an association: not yet, or no longer. */
+  readonly idleConnectionsMax: number;
+  readonly idleConnectionsPerPeerMax: number;
+  readonly transferSyntaxesPerContextMax: number;
+  readonly associateBytesMax: number;
+  /** The P-DATA-TF length we ask for, and the longest we take all the same. */
+  readonly pduBytesAnnounced: number;
+  readonly pduBytesMax: number;
+  readonly objectBytesMax: number;
+  /** A data set that belongs to no object (an operation that is not offered). */
+  readonly otherDataSetBytesMax: number;
+  readonly lingerBytesMax: number;
+}
+
+/** All count only while the peer could go on: not while we wait for the disk. */
+export interface IntakeTimers {
+  /** From the TCP connection to a complete A-ASSOCIATE-RQ. */
+  readonly associateMs: number;
+  /** From the end of an association to the peer closing the connection (ARTIM, PS3.8 §9.1.5). */
+  readonly acseMs: number;
+  /** From the last answer to the next complete command. */
+  readonly idleMs: number;
+  /** While an object is arriving: at least `rateBytesPerSecondMin` on average over each `rateWindowMs`. */
+  readonly rateWindowMs: number;
+  readonly rateBytesPerSecondMin: number;
+}
+
+export interface IntakeOptions extends AdmissionOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly limits?: Partial<IntakeLimits>;
+  readonly timers?: Partial<IntakeTimers>;
+}
+
+export const intakeLimitDefaults: IntakeLimits = {
+  associationsMax: 64,
+  associationsPerPeerMax: 16,
+  idleConnectionsMax: 64,
+  idleConnectionsPerPeerMax: 16,
+  transferSyntaxesPerContextMax: 64,
+  associateBytesMax: 1024 * 1024,
+  pduBytesAnnounced: 128 * 1024,
+  pduBytesMax: 1024 * 1024,
+  objectBytesMax: 16 * 1024 ** 3,
+  otherDataSetBytesMax: 1024 * 1024,
+  lingerBytesMax: 64 * 1024 * 1024,
+};
+
+export const intakeTimerDefaults: IntakeTimers = {
+  associateMs: 10_000,
+  acseMs: 30_000,
+  idleMs: 60_000,
+  rateWindowMs: 60_000,
+  rateBytesPerSecondMin: 1024,
+};

@@ -1,0 +1,179 @@
+import { chmod, lstat, rm } from 'node:fs/promises';
+import { type FastifyInstance, fastify } from 'fastify';
+import { z } from 'zod';
+import { GantryError, systemErrorCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
+import { sendProblem, sendThrown } from './problem.ts';
+import type { StatusSource } from './status-feed.ts';
+
+export interface ControlServerOptions {
+  /** Path of the socket; its folder must be open to nobody but the gateway's user. */
+  readonly path: string;
+  readonly operator: Operator;
+  readonly status: StatusSource;
+  readonly log: Log;
+}
+
+const objectIdsMax = 1_000;
+const queuePageMax = 1_000;
+const bodyBytesMax = 131_072;
+/** `sun_path` of Linux holds 108 bytes with the closing zero (unix(7)). */
+const socketPathBytesMax = 107;
+
+const objectId = z.string().regex(/^[0-9a-f]{32}$/, 'must be an object id: 32 hexadecimal digits');
+const destination = z.string().min(1).max(64);
+const state = z.enum(deliveryStateViews);
+
+const byIds = z.strictObject({ objectIds: z.array(objectId).min(1).max(objectIdsMax) });
+const byFilter = z.strictObject({ destination: destination.optional(), state: state.optional() });
+const resolution = z.strictObject({ objectId, choice: z.enum(['forward', 'discard']) });
+const queueQuery = z.strictObject({
+  state: state.optional(),
+  destination: destination.optional(),
+  limit: z.coerce.number().int().min(1).max(queuePageMax).default(100),
+  after: z.string().min(1).max(200).optional(),
+});
+const studyParams = z.strictObject({
+  studyKey: z.string().regex(/^[0-9a-f]{32}$/, 'must be a study key: 32 hexadecimal digits'),
+});
+
+/** Operator commands from this machine: HTTP on a Unix socket that only the gateway's own user may open. */
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #app: FastifyInstance;
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#app = this.#createApp();
+  }
+
+  /** @throws GantryError CONTROL_SOCKET */
+  async start(): Promise<void> {
+    const { path } = this.#options;
+    if (Buffer.byteLength(path) > socketPathBytesMax) {
+      throw socketFailure(`its path is longer than ${socketPathBytesMax} bytes`, undefined);
+    }
+    try {
+      await removeStaleSocket(path);
+      await this.#app.listen({ path });
+      await chmod(path, 0o600);
+    } catch (cause) {
+      if (cause instanceof GantryError) throw cause;
+      throw socketFailure(systemErrorCode(cause) ?? 'unknown cause', cause);
+    }
+  }
+
+  /** Closes and removes the socket; a command under way is cut off. */
+  async stop(): Promise<void> {
+    await this.#app.close();
+  }
+
+  #createApp(): FastifyInstance {
+    const app = fastify({ logger: false, bodyLimit: bodyBytesMax, forceCloseConnections: true });
+    app.setErrorHandler((error, _request, reply) => sendThrown(reply, error, this.#options.log));
+    app.setNotFoundHandler((_request, reply) =>
+      sendProblem(reply, 404, {
+        code: 'CONTROL_UNKNOWN_COMMAND',
+        kind: 'permanent',
+        message: 'The running gateway does not know this command.',
+        nextStep: 'Use the gantry command of the version that is running: `gantry status` names it.',
+      }),
+    );
+    this.#addQueries(app);
+    this.#addCommands(app);
+    return app;
+  }
+
+  #addQueries(app: FastifyInstance): void {
+    const { operator, status } = this.#options;
+    app.get('/status', () => status.current());
+    app.get('/queue', (request) => {
+      const query = parse(queueQuery, request.query);
+      const { limit } = query;
+      return operator.list({
+        state: query.state ?? null,
+        destination: query.destination ?? null,
+        limit,
+        after: query.after ?? null,
+      });
+    });
+    app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
+    app.get('/receipts/:studyKey', (request) =>
+      operator.receipt(parse(studyParams, request.params).studyKey),
+    );
+  }
+
+  #addCommands(app: FastifyInstance): void {
+    const { operator, log } = this.#options;
+    const done = (command: string, count: number) => {
+      log.info({ command, count }, 'operator command done');
+      return { count };
+    };
+    app.post('/queue/retry', async ({ body }) => done('retry', await operator.retry(parseSelection(body))));
+    app.post('/queue/release', async ({ body }) =>
+      done('release', await operator.release(parseSelection(body))),
+    );
+    app.post('/queue/discard', async ({ body }) =>
+      done('discard', await operator.discard(parseDiscard(body))),
+    );
+    app.post('/queue/resolve', async ({ body }) => {
+      const { objectId: id, choice } = parse(resolution, body);
+      return done('resolve', await operator.resolve(id, choice));
+    });
+    app.post('/scrub', () => operator.scrub());
+  }
+}
+
+function parseSelection(body: unknown): Selection {
+  if (typeof body === 'object' && body !== null && 'objectIds' in body) return parse(byIds, body);
+  const filter = parse(byFilter, body);
+  return {
+    ...(filter.destination === undefined ? {} : { destination: filter.destination }),
+    ...(filter.state === undefined ? {} : { state: filter.state }),
+  };
+}
+
+/** Nothing is given up by leaving something out. */
+function parseDiscard(body: unknown): Selection {
+  const selection = parseSelection(body);
+  if (Object.keys(selection).length > 0) return selection;
+  throw badCommand('the command must name objects, a state or a destination');
+}
+
+/** @throws GantryError CONTROL_BAD_COMMAND naming the first member that does not fit */
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value ?? {});
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? 'the command' : issue.path.join('.');
+  throw badCommand(`${where}: ${issue?.message ?? 'is not valid'}`);
+}
+
+function badCommand(message: string): GantryError {
+  const nextStep = 'See `gantry queue --help` for what can be given.';
+  return new GantryError({ code: 'CONTROL_BAD_COMMAND', kind: 'permanent', message, nextStep });
+}
+
+/** A socket left by a process that was killed; only one gateway can hold the data directory at a time. */
+async function removeStaleSocket(path: string): Promise<void> {
+  try {
+    const found = await lstat(path);
+    if (!found.isSocket()) throw socketFailure('something that is not a socket is in its place', undefined);
+    await rm(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+function socketFailure(words: string, cause: unknown): GantryError {
+  return new GantryError(
+    {
+      code: 'CONTROL_SOCKET',
+      kind: 'permanent',
+      message: `The control socket in the data directory cannot be made: ${words}.`,
+      nextStep: 'Check the data directory: its path length, its owner and what lies in it.',
+    },
+    { cause },
+  );
+}

@@ -1,0 +1,89 @@
+import type { Reason } from '../base/errors.ts';
+
+/** States of a delivery; the same words the spool uses. */
+export const deliveryStateViews = [
+  'queued',
+  'delivered',
+  'verified',
+  'accepted',
+  'held',
+  'quarantined',
+  'conflict',
+] as const;
+export type DeliveryStateView = (typeof deliveryStateViews)[number];
+
+/** One delivery as an operator sees it: no patient data, no UID. Times in milliseconds since the epoch. */
+export interface QueueEntryView {
+  readonly objectId: string;
+  readonly destination: string;
+  readonly state: DeliveryStateView;
+  readonly modalityName: string | null;
+  readonly callingAeTitle: string | null;
+  readonly bytes: number;
+  readonly receivedAt: number;
+  readonly attempts: number;
+  readonly nextAttemptAt: number | null;
+  readonly reason: Reason | null;
+}
+
+export interface QueueFilter {
+  readonly state: DeliveryStateView | null;
+  readonly destination: string | null;
+  readonly limit: number;
+  /** `next` of the page before, null for the first page. */
+  readonly after: string | null;
+}
+
+export interface QueuePage {
+  readonly entries: readonly QueueEntryView[];
+  /** Asks for the page after this one; null on the last. */
+  readonly next: string | null;
+}
+
+/** Which deliveries an operator means: these objects, or all in a state or of a destination. */
+export type Selection =
+  | { readonly objectIds: readonly string[] }
+  | { readonly destination?: string; readonly state?: DeliveryStateView };
+
+/** What an operator decides about an object whose UID is taken by other bytes. */
+export type ConflictChoice = 'forward' | 'discard';
+
+/** What a check of every sealed object on the disk found. */
+export interface ScrubReport {
+  readonly objects: number;
+  readonly bytes: number;
+  /** Object ids whose bytes no longer verify. */
+  readonly damaged: readonly string[];
+  /** Object ids the ledger knows and the disk does not have. */
+  readonly missing: readonly string[];
+  readonly seconds: number;
+}
+
+export interface ReceiptSummary {
+  /** The keyed hash that stands for the study, hex. */
+  readonly studyKey: string;
+  /** Counts up when late images supersede a receipt. */
+  readonly number: number;
+  /** Milliseconds since the epoch. */
+  readonly writtenAt: number;
+  readonly instances: number;
+}
+
+/** What an operator can ask of a running gateway. Every count is of deliveries changed. */
+export interface Operator {
+  list(filter: QueueFilter): Promise<QueuePage>;
+  /** Makes waiting and parked deliveries due now. */
+  retry(selection: Selection): Promise<number>;
+  /** Puts held deliveries back into the queue. */
+  release(selection: Selection): Promise<number>;
+  /** Gives up deliveries for good. */
+  discard(selection: Selection): Promise<number>;
+  resolve(objectId: string, choice: ConflictChoice): Promise<number>;
+  scrub(): Promise<ScrubReport>;
+  receipts(): Promise<readonly ReceiptSummary[]>;
+  /**
+   * The receipt as it was signed.
+   * @throws GantryError where there is none for the study
+   */
+  receipt(studyKey: string): Promise<unknown>;
+}

@@ -1,0 +1,16 @@
+import { benchIntake } from './intake.ts';
+import { benchLarge } from './large.ts';
+
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  intake: benchIntake,
+  large: benchLarge,
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = benches[name];
+if (bench === undefined) {
+  console.log(`npm run bench -- NAME [--help], where NAME is one of: ${Object.keys(benches).join(', ')}`);
+  process.exitCode = name === '' ? 0 : 2;
+} else {
+  await bench(args);
+}

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest';
+import { buildStatus } from '../../src/health/status-builder.ts';
+import { cloudUp, noDeliveries, now, statusInputs } from './status-inputs.ts';
+
+const refusal = {
+  at: now - 60_000,
+  address: '10.4.1.57',
+  callingAeTitle: 'CT2',
+  calledAeTitle: 'OTHER',
+  code: 'CALLED_AE_TITLE',
+  reason: 'CT2 called us OTHER; we are GANTRY',
+  nextStep: 'Set GANTRY as called AE title.',
+};
+
+test('puts counts and states together under the configured names', () => {
+  const report = buildStatus(statusInputs());
+  expect(report).toMatchObject({
+    verdict: 'working',
+    reason: '3 images are on their way to the archive.',
+    time: '2026-01-15T12:00:00.000Z',
+    startedAt: '2026-01-15T11:00:00.000Z',
+    queue: { instances: 3 },
+    config: { generation: 4 },
+    version: '1.2.3',
+  });
+  expect(report.destinations['cloud']).toEqual({
+    state: 'up',
+    reason: null,
+    queued: 2,
+    delivered: 1,
+    verified: 27,
+    accepted: 0,
+    held: 0,
+    quarantined: 0,
+    conflict: 0,
+    queuedBytes: 2000,
+    bytesSent: 12_345,
+    tlsDaysLeft: 60,
+    lastDeliveredAt: '2026-01-15T11:59:58.000Z',
+    lastVerifiedAt: '2026-01-15T11:59:59.000Z',
+    nextAttemptAt: null,
+  });
+});
+
+test('a modality keeps what the ledger knows of it; an unknown caller stands under its AE title', () => {
+  const { modalities } = buildStatus(
+    statusInputs({ modalities: { ct1: { aeTitle: 'CT1', lastHeardAt: null, lastRefusal: refusal } } }),
+  );
+  expect(modalities['ct1']).toMatchObject({
+    received: 25,
+    // Not heard since the restart: the last image still counts as heard.
+    lastHeardAt: '2026-01-15T11:59:55.000Z',
+    lastRefusal: { at: '2026-01-15T11:59:00.000Z', reason: refusal.reason },
+  });
+  expect(modalities['STRANGER']).toMatchObject({ aeTitle: 'STRANGER', received: 5, lastRefusal: null });
+});
+
+test('of a refusal only what the open page may show is passed on', () => {
+  const fuller = { ...refusal, proposed: ['1.2.3'], modalityName: 'ct2', count: 9 };
+  const inputs = statusInputs();
+  const report = buildStatus({ ...inputs, intake: { ...inputs.intake, refusals: [fuller] } });
+  expect(report.intake.refusals).toEqual([{ ...refusal, at: '2026-01-15T11:59:00.000Z' }]);
+});
+
+test('unknown callers that invent AE titles do not grow the report', () => {
+  const inputs = statusInputs();
+  const invented = Array.from(
+    { length: 1000 },
+    (_, at) => [`X${at}`, { received: 1, lastReceivedAt: at }] as const,
+  );
+  const modalities = { ...inputs.counts.modalities, ...Object.fromEntries(invented) };
+  const names = Object.keys(buildStatus({ ...inputs, counts: { ...inputs.counts, modalities } }).modalities);
+  expect(names).toHaveLength(51);
+  expect(names).toContain('ct1');
+  expect(names).toContain('X999');
+  expect(names).not.toContain('X0');
+});
+
+test('a destination that is no longer configured is shown as long as it has work', () => {
+  const inputs = statusInputs();
+  const destinations = {
+    ...inputs.counts.destinations,
+    old: { ...noDeliveries, queued: 4 },
+    done: { ...noDeliveries, verified: 9 },
+  };
+  const report = buildStatus({ ...inputs, counts: { ...inputs.counts, destinations } });
+  expect(Object.keys(report.destinations)).toEqual(['cloud', 'old']);
+  expect(report.destinations['old']).toMatchObject({
+    state: 'removed',
+    queued: 4,
+    reason: { code: 'DESTINATION_REMOVED' },
+  });
+  expect(report).toMatchObject({ verdict: 'degraded', reason: expect.stringContaining('"old"') as string });
+});
+
+test('a destination with an inherited name gets no inherited counts', () => {
+  const report = buildStatus(statusInputs({ destinations: { constructor: cloudUp } }));
+  expect(report.destinations['constructor']).toMatchObject({ queued: 0, verified: 0 });
+});

@@ -1,0 +1,164 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
+import { GantryError } from '../../src/base/errors.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { ControlClient } from '../../src/cli/control-client.ts';
+import type { QueueEntry } from '../../src/spool/types.ts';
+import { ControlServer } from '../../src/web/control.ts';
+import type { Operator, QueueEntryView } from '../../src/web/operator.ts';
+import { SettableStatus } from './harness.ts';
+import { workingReport } from './reports.ts';
+
+const objectId = '0123456789abcdef0123456789abcdef';
+const studyKey = 'ab'.repeat(16);
+
+const entry: QueueEntryView = {
+  objectId,
+  destination: 'cloud',
+  state: 'held',
+  modalityName: 'ct1',
+  callingAeTitle: 'CT1',
+  bytes: 525_312,
+  receivedAt: 1_795_513_452_000,
+  attempts: 4,
+  nextAttemptAt: null,
+  reason: { code: 'FORWARD_UNKNOWN', words: 'The archive never said whether it has it.' },
+};
+
+/** Remembers what it was asked. */
+class RecordingOperator implements Operator {
+  readonly asked: unknown[] = [];
+
+  async #answer<T>(question: unknown[], answer: T): Promise<T> {
+    this.asked.push(question);
+    return answer;
+  }
+
+  list: Operator['list'] = (filter) => this.#answer(['list', filter], { entries: [entry], next: 'page-2' });
+  retry: Operator['retry'] = (selection) => this.#answer(['retry', selection], 1);
+  release: Operator['release'] = (selection) => this.#answer(['release', selection], 2);
+  discard: Operator['discard'] = (selection) => this.#answer(['discard', selection], 3);
+  resolve: Operator['resolve'] = (id, choice) => this.#answer(['resolve', id, choice], 1);
+  scrub: Operator['scrub'] = () =>
+    this.#answer(['scrub'], { objects: 5, bytes: 6, damaged: [objectId], missing: [], seconds: 1 });
+  receipts: Operator['receipts'] = () =>
+    this.#answer(['receipts'], [{ studyKey, number: 2, writtenAt: 1_795_513_452_000, instances: 300 }]);
+  receipt: Operator['receipt'] = async (key) => {
+    if (key === studyKey) return this.#answer(['receipt', key], { signed: true });
+    throw new GantryError({
+      code: 'RECEIPT_NOT_FOUND',
+      kind: 'permanent',
+      message: 'There is no receipt for this study.',
+      nextStep: 'List the receipts there are.',
+    });
+  };
+}
+
+let folder: string;
+let path: string;
+let operator: RecordingOperator;
+let server: ControlServer;
+let client: ControlClient;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gantry-control-'));
+  path = join(folder, 'control.sock');
+  operator = new RecordingOperator();
+  server = new ControlServer({ path, operator, status: new SettableStatus(workingReport), log: silentLog });
+  client = new ControlClient(path);
+});
+
+afterEach(async () => {
+  await client.close();
+  await server.stop();
+  await rm(folder, { recursive: true });
+});
+
+describe('the control socket', () => {
+  test('carries every command and its answer', async () => {
+    await server.start();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await client.status()).toEqual(workingReport);
+    expect(await client.list({ state: 'held', destination: 'cloud', limit: 7, after: 'page-1' })).toEqual({
+      entries: [entry],
+      next: 'page-2',
+    });
+    await client.list();
+    expect(await client.retry({ objectIds: [objectId] })).toBe(1);
+    expect(await client.retry({})).toBe(1);
+    expect(await client.release({ state: 'held' })).toBe(2);
+    expect(await client.discard({ destination: 'cloud', state: 'quarantined' })).toBe(3);
+    expect(await client.resolve(objectId, 'forward')).toBe(1);
+    expect(await client.scrub()).toMatchObject({ objects: 5, damaged: [objectId] });
+    expect(await client.receipts()).toMatchObject([{ studyKey, instances: 300 }]);
+    expect(await client.receipt(studyKey)).toEqual({ signed: true });
+    expect(operator.asked).toEqual([
+      ['list', { state: 'held', destination: 'cloud', limit: 7, after: 'page-1' }],
+      ['list', { state: null, destination: null, limit: 100, after: null }],
+      ['retry', { objectIds: [objectId] }],
+      ['retry', {}],
+      ['release', { state: 'held' }],
+      ['discard', { destination: 'cloud', state: 'quarantined' }],
+      ['resolve', objectId, 'forward'],
+      ['scrub'],
+      ['receipts'],
+      ['receipt', studyKey],
+    ]);
+  });
+
+  test('refuses what does not fit, in words, before the operator is asked', async () => {
+    await server.start();
+    await expect(client.discard({})).rejects.toMatchObject({
+      code: 'CONTROL_BAD_COMMAND',
+      message: /must name/,
+    });
+    await expect(client.retry({ objectIds: ['../../etc'] })).rejects.toMatchObject({
+      message: /objectIds\.0: must be an object id/,
+    });
+    await expect(client.retry({ stat: 'held' } as object)).rejects.toMatchObject({ message: /stat/ });
+    await expect(client.list({ limit: 100_000 })).rejects.toMatchObject({ message: /limit/ });
+    expect(operator.asked).toEqual([]);
+    await expect(client.receipt('cd'.repeat(16))).rejects.toMatchObject({
+      code: 'RECEIPT_NOT_FOUND',
+      kind: 'permanent',
+      nextStep: 'List the receipts there are.',
+    });
+  });
+
+  test('takes the place of a socket left by a killed process, and of nothing else', async () => {
+    // A killed process leaves the file of its socket in place; so does this listener, for as long as it runs.
+    const killed = createServer().listen({ path });
+    await once(killed, 'listening');
+    await server.start();
+    expect(await client.retry({})).toBe(1);
+    await server.stop();
+    killed.close();
+    await expect(client.status()).rejects.toMatchObject({ code: 'CONTROL_NOT_RUNNING' });
+
+    await writeFile(path, 'mine');
+    const blocked = new ControlServer({
+      path,
+      operator,
+      status: new SettableStatus(workingReport),
+      log: silentLog,
+    });
+    await expect(blocked.start()).rejects.toMatchObject({ code: 'CONTROL_SOCKET', message: /not a socket/ });
+    await blocked.stop();
+  });
+
+  test('says that no gateway is running', async () => {
+    await expect(client.status()).rejects.toMatchObject({
+      code: 'CONTROL_NOT_RUNNING',
+      message: 'No gateway is running on this data directory.',
+    });
+  });
+
+  test('shows entries as the spool knows them', () => {
+    expectTypeOf<QueueEntry>().toExtend<QueueEntryView>();
+    expectTypeOf<QueueEntryView['state']>().toEqualTypeOf<QueueEntry['state']>();
+  });
+});

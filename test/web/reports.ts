@@ -1,0 +1,155 @@
+import type {
+  DestinationReport,
+  ModalityReport,
+  RefusalReport,
+  StatusReport,
+} from '../../src/health/status.ts';
+
+/** The moment of every example report. */
+export const exampleTime = '2026-11-24T09:44:12.000Z';
+
+/** ISO time so many minutes before {@link exampleTime}. */
+export function minutesBefore(minutes: number): string {
+  return new Date(Date.parse(exampleTime) - minutes * 60_000).toISOString();
+}
+
+export const exampleDestination: DestinationReport = {
+  state: 'up',
+  reason: null,
+  lastDeliveredAt: minutesBefore(2),
+  lastVerifiedAt: minutesBefore(2),
+  nextAttemptAt: null,
+  queued: 0,
+  delivered: 0,
+  verified: 48_213,
+  accepted: 0,
+  held: 0,
+  quarantined: 0,
+  conflict: 0,
+  queuedBytes: 0,
+  bytesSent: 25_300_000_000,
+  tlsDaysLeft: 71,
+};
+
+export const exampleModality: ModalityReport = {
+  aeTitle: 'CT1',
+  lastHeardAt: minutesBefore(3),
+  lastReceivedAt: minutesBefore(3),
+  received: 31_870,
+  lastRefusal: null,
+};
+
+export const exampleRefusal: RefusalReport = {
+  at: minutesBefore(6),
+  address: '10.4.1.57',
+  callingAeTitle: 'CT2',
+  calledAeTitle: 'DGW2',
+  code: 'INTAKE_CALLED_AE',
+  reason: 'It called this box DGW2, but this box is GANTRY.',
+  nextStep: 'Set the AE title of the destination to GANTRY at the modality.',
+};
+
+/** Everything is well. */
+export const workingReport: StatusReport = {
+  verdict: 'working',
+  reason: 'Everything received is in the archive.',
+  nextStep: null,
+  site: { name: 'North Clinic', timeZone: 'Europe/Berlin' },
+  time: exampleTime,
+  startedAt: minutesBefore(4 * 24 * 60),
+  queue: { studies: 0, instances: 0, bytes: 0, oldestAgeSeconds: 0 },
+  totals: { received: 48_213, delivered: 48_213, verified: 48_213, quarantined: 0, conflicts: 0, held: 0 },
+  intake: { open: true, reason: null, aeTitle: 'GANTRY', port: 11112, associations: 0, refusals: [] },
+  modalities: {
+    ct1: exampleModality,
+    us1: {
+      ...exampleModality,
+      aeTitle: 'LOGIQ_US',
+      received: 16_343,
+      lastHeardAt: minutesBefore(41),
+      lastReceivedAt: minutesBefore(41),
+    },
+    dx1: { aeTitle: 'DXROOM', lastHeardAt: null, lastReceivedAt: null, received: 0, lastRefusal: null },
+  },
+  destinations: { cloud: exampleDestination },
+  disk: {
+    state: 'ok',
+    freeBytes: 402_000_000_000,
+    totalBytes: 480_000_000_000,
+    reserveBytes: 20_000_000_000,
+    daysLeft: 38.4,
+  },
+  machine: {
+    cpuLoadPercent: 4,
+    memoryUsedBytes: 1_900_000_000,
+    memoryTotalBytes: 8_200_000_000,
+    temperatureCelsius: 51,
+    uptimeSeconds: 345_600,
+    processRssBytes: 118_000_000,
+  },
+  config: { generation: 7 },
+  version: '0.1.0',
+};
+
+/** It works, but a modality is refused and some images are set aside. */
+export const degradedReport: StatusReport = {
+  ...workingReport,
+  verdict: 'degraded',
+  reason: 'Images arrive and are sent, but CT2 is refused and 3 images are set aside.',
+  nextStep: 'Set the AE title of the destination to GANTRY at CT2.',
+  queue: { studies: 2, instances: 412, bytes: 218_000_000, oldestAgeSeconds: 260 },
+  totals: { ...workingReport.totals, quarantined: 2, conflicts: 1 },
+  intake: {
+    ...workingReport.intake,
+    associations: 1,
+    refusals: [
+      exampleRefusal,
+      {
+        ...exampleRefusal,
+        at: minutesBefore(190),
+        address: '10.4.1.91',
+        callingAeTitle: 'STORESCU',
+        calledAeTitle: 'GANTRY',
+        code: 'INTAKE_UNKNOWN_CALLER',
+        reason: 'This box does not know the caller.',
+        nextStep: 'Ask IT to add it if it is one of yours.',
+      },
+    ],
+  },
+  modalities: {
+    ...workingReport.modalities,
+    ct2: {
+      aeTitle: 'CT2',
+      lastHeardAt: minutesBefore(1500),
+      lastReceivedAt: minutesBefore(1500),
+      received: 9_114,
+      lastRefusal: exampleRefusal,
+    },
+  },
+  destinations: {
+    cloud: { ...exampleDestination, queued: 380, delivered: 32, queuedBytes: 201_000_000, tlsDaysLeft: 6 },
+  },
+};
+
+/** Nothing gets out. */
+export const downReport: StatusReport = {
+  ...workingReport,
+  verdict: 'down',
+  reason: 'Nothing is being sent: the certificate of the archive "cloud" expired 3 days ago.',
+  nextStep: 'Call IT and read out ARCHIVE_TLS_EXPIRED. Go on scanning: images are kept safe here.',
+  queue: { studies: 118, instances: 18_412, bytes: 61_400_000_000, oldestAgeSeconds: 262_000 },
+  destinations: {
+    cloud: {
+      ...exampleDestination,
+      state: 'down',
+      reason: { code: 'ARCHIVE_TLS_EXPIRED', words: 'The certificate of the archive has expired.' },
+      lastDeliveredAt: minutesBefore(4_370),
+      lastVerifiedAt: minutesBefore(4_370),
+      nextAttemptAt: new Date(Date.parse(exampleTime) + 250_000).toISOString(),
+      queued: 18_412,
+      queuedBytes: 61_400_000_000,
+      tlsDaysLeft: -3,
+    },
+  },
+  disk: { ...workingReport.disk, state: 'low', freeBytes: 96_000_000_000, daysLeft: 9.2 },
+};

@@ -1,0 +1,83 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { ago, fullTime, type TimeFrame } from './format.ts';
+import { ToneIcon } from './icons.tsx';
+import type { StateWords } from './words.ts';
+
+/** A relative time with the absolute one on hovering. */
+export function Ago({ at, frame }: { at: string | number; frame: TimeFrame }): JSX.Element {
+  const time = typeof at === 'number' ? at : Date.parse(at);
+  return (
+    <time dateTime={new Date(time).toISOString()} title={fullTime(time, frame)}>
+      {ago(time, frame)}
+    </time>
+  );
+}
+
+/** Icon, word and, smaller, why or since when. */
+export function State({ words }: { words: StateWords }): JSX.Element {
+  return (
+    <span class={`state tone-${words.tone}`}>
+      <ToneIcon tone={words.tone} />
+      <span>
+        <b class="state-word">{words.word}</b>
+        {words.detail === null ? null : <span class="state-detail"> {words.detail}</span>}
+      </span>
+    </span>
+  );
+}
+
+/** A section of the page with its heading. */
+export function Card(props: {
+  id: string;
+  title: string;
+  wide?: boolean;
+  children: ComponentChildren;
+}): JSX.Element {
+  const titleId = `${props.id}-title`;
+  return (
+    <section class={props.wide === true ? 'card wide' : 'card'} aria-labelledby={titleId}>
+      <h2 id={titleId}>{props.title}</h2>
+      {props.children}
+    </section>
+  );
+}
+
+/** Pairs of a name and a value. */
+export function Facts({ children }: { children: ComponentChildren }): JSX.Element {
+  return <dl class="facts">{children}</dl>;
+}
+
+export function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Text that came from outside, kept from running into ours. */
+export function Foreign({ text }: { text: string }): JSX.Element {
+  return text === '' ? <span class="small">(empty)</span> : <bdi class="foreign">{text}</bdi>;
+}
+
+/** A share between 0 and 1 as an SVG length. */
+function percent(share: number): string {
+  return `${Math.min(100, Math.max(0, share * 100)).toFixed(1)}%`;
+}
+
+/** How much of a whole is taken, and where the reserve begins; the figures stand beside it as text. */
+export function Bar({ used, reserve = 0 }: { used: number; reserve?: number }): JSX.Element {
+  return (
+    <svg class="bar" aria-hidden="true">
+      <rect class="bar-whole" width="100%" height="100%" />
+      <rect class="bar-reserve" x={percent(1 - reserve)} width={percent(reserve)} height="100%" />
+      <rect class="bar-used" width={percent(used)} height="100%" />
+    </svg>
+  );
+}
+
+/** Opens the sentence that says what to do. */
+export function DoThis(): JSX.Element {
+  return <b>Do{'\u00a0'}this:</b>;
+}

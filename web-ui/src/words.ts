@@ -1,0 +1,170 @@
+import type { DestinationReport, ModalityReport, StatusReport, Verdict } from '../../src/health/status.ts';
+import { ago, counted, nouns, type TimeFrame, until } from './format.ts';
+
+/** How a state is shown: each tone has a colour and, so that it does not hang on colour, a shape of its own. */
+export type Tone = 'ok' | 'warn' | 'bad' | 'idle';
+
+/** A state in words; `detail` says why or since when. */
+export interface StateWords {
+  readonly tone: Tone;
+  readonly word: string;
+  readonly detail: string | null;
+}
+
+export const verdictWords: Readonly<Record<Verdict, { readonly tone: Tone; readonly word: string }>> = {
+  working: { tone: 'ok', word: 'Working' },
+  degraded: { tone: 'warn', word: 'Needs attention' },
+  down: { tone: 'bad', word: 'Not working' },
+};
+
+function timeOf(iso: string | null): number | null {
+  return iso === null ? null : Date.parse(iso);
+}
+
+function latest(times: readonly (string | null)[]): number | null {
+  const known = times.map(timeOf).filter((time) => time !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+/** When any archive last confirmed anything, milliseconds since the epoch. */
+export function lastConfirmedAt(report: StatusReport): number | null {
+  const all = Object.values(report.destinations);
+  return latest(all.map((one) => one.lastVerifiedAt)) ?? latest(all.map((one) => one.lastDeliveredAt));
+}
+
+/** The way into the box. */
+export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords {
+  const { intake } = report;
+  if (!intake.open) return { tone: 'bad', word: 'Closed', detail: intake.reason?.words ?? null };
+  const modalities = Object.values(report.modalities);
+  const refused = modalities.filter((one) => isRefused(one)).length;
+  if (refused > 0) {
+    return {
+      tone: 'warn',
+      word: `${counted(refused, nouns.modality, frame)} refused`,
+      detail: 'the reason is below',
+    };
+  }
+  const heardAt = latest(modalities.map((one) => one.lastHeardAt));
+  const refusedAt = latest(intake.refusals.map((one) => one.at));
+  if (refusedAt !== null && refusedAt > (heardAt ?? Number.NEGATIVE_INFINITY)) {
+    return {
+      tone: 'warn',
+      word: 'Last call refused',
+      detail: `${ago(refusedAt, frame)}; the reason is below`,
+    };
+  }
+  if (heardAt === null) return { tone: 'idle', word: 'Ready', detail: 'nothing has called yet' };
+  const receivedAt = latest(modalities.map((one) => one.lastReceivedAt));
+  const detail = receivedAt === null ? 'no image yet' : `last image ${ago(receivedAt, frame)}`;
+  return { tone: 'ok', word: intake.associations > 0 ? 'Receiving' : 'Ready', detail };
+}
+
+const diskWords = {
+  ok: { tone: 'ok', word: 'Keeping images safe', detail: null },
+  low: { tone: 'warn', word: 'Disk filling up', detail: null },
+  full: { tone: 'bad', word: 'Disk full', detail: 'no new image fits' },
+  suspect: { tone: 'bad', word: 'Disk fault', detail: 'writing to the disk failed' },
+  missing: { tone: 'bad', word: 'Disk missing', detail: 'the disk for images is not there' },
+} as const satisfies Record<StatusReport['disk']['state'], StateWords>;
+
+/** The box itself, as far as keeping images goes. */
+export function boxWords({ disk }: StatusReport, frame: TimeFrame): StateWords {
+  const words = diskWords[disk.state];
+  return { ...words, detail: words.detail ?? roomWords(disk.daysLeft, frame) };
+}
+
+/** `room for about 9 days`, or null while that is not known. */
+export function roomWords(daysLeft: number | null, frame: TimeFrame): string | null {
+  if (daysLeft === null) return null;
+  if (daysLeft < 1) return 'room for less than a day';
+  if (daysLeft > 365) return 'room for more than a year';
+  return `room for about ${counted(Math.floor(daysLeft), nouns.day, frame)}`;
+}
+
+/** From best to worst. */
+const destinationStates = ['removed', 'up', 'waiting', 'down', 'paused'] as const;
+
+function badness({ state }: DestinationReport): number {
+  return destinationStates.indexOf(state);
+}
+
+/** The way to the archives: the worst of those in use. */
+export function lineWords(report: StatusReport, frame: TimeFrame): StateWords {
+  const used = Object.values(report.destinations).filter((one) => one.state !== 'removed');
+  const worst = used.toSorted((a, b) => badness(b) - badness(a))[0];
+  if (worst === undefined)
+    return { tone: 'bad', word: 'No archive set up', detail: 'images stay on this box' };
+  const words = destinationWords(worst, frame);
+  if (used.length === 1 || worst.state === 'up') return words;
+  const same = used.filter((one) => one.state === worst.state).length;
+  return { ...words, word: `${words.word} (${same} of ${used.length})` };
+}
+
+export function destinationWords(one: DestinationReport, frame: TimeFrame): StateWords {
+  const nextAt = timeOf(one.nextAttemptAt);
+  const again = nextAt === null ? null : `tries again ${until(nextAt, frame)}`;
+  const words = {
+    up: { tone: 'ok', word: one.queued > 0 ? 'Sending' : 'Connected', detail: null },
+    waiting: { tone: 'warn', word: 'Waiting to try again', detail: again },
+    down: { tone: 'bad', word: 'Not reachable', detail: again },
+    paused: { tone: 'bad', word: 'Stopped', detail: 'a person must act' },
+    removed: { tone: 'idle', word: 'Removed from the settings', detail: null },
+  } as const satisfies Record<DestinationReport['state'], StateWords>;
+  return words[one.state];
+}
+
+/** Whether the last thing heard of a modality was refused. */
+export function isRefused({ lastHeardAt, lastRefusal }: ModalityReport): boolean {
+  if (lastRefusal === null) return false;
+  return lastHeardAt === null || Date.parse(lastRefusal.at) >= Date.parse(lastHeardAt);
+}
+
+export function modalityWords(one: ModalityReport, frame: TimeFrame): StateWords {
+  const heardAt = timeOf(one.lastHeardAt);
+  const refusedAt = timeOf(one.lastRefusal?.at ?? null);
+  if (refusedAt !== null && isRefused(one)) {
+    return { tone: 'warn', word: 'Refused', detail: ago(refusedAt, frame) };
+  }
+  if (heardAt === null) return { tone: 'idle', word: 'Never heard', detail: null };
+  return { tone: 'ok', word: 'Heard', detail: ago(heardAt, frame) };
+}
+
+/** One kind of image that is set aside: how many, what that means, what to do. */
+export interface ParkedWords {
+  readonly count: number;
+  readonly word: string;
+  readonly meaning: string;
+  readonly todo: string;
+}
+
+export function parkedWords({ totals }: StatusReport): ParkedWords[] {
+  const kinds: ParkedWords[] = [
+    {
+      count: totals.held,
+      word: 'Held',
+      meaning: 'Sending them did not work out, and trying again by itself will not help.',
+      todo: 'IT looks at the reason with `gantry queue ls --state held` and then releases them.',
+    },
+    {
+      count: totals.quarantined,
+      word: 'Refused by the archive',
+      meaning: 'The archive said no for good. They are kept on this box.',
+      todo: 'IT asks the archive why, with the reasons from `gantry queue ls --state quarantined`.',
+    },
+    {
+      count: totals.conflicts,
+      word: 'Same identity, other content',
+      meaning: 'Another image with the same identity was there first. Both are kept; this one was not sent.',
+      todo: 'IT decides with `gantry queue resolve` which one is right.',
+    },
+  ];
+  return kinds.filter((kind) => kind.count > 0);
+}
+
+/** Days a server certificate still has. */
+export function certificateWords(daysLeft: number, frame: TimeFrame): StateWords {
+  if (daysLeft <= 0) return { tone: 'bad', word: 'expired', detail: null };
+  const word = `${counted(Math.floor(daysLeft), nouns.day, frame)} left`;
+  return { tone: daysLeft <= 7 ? 'warn' : 'ok', word, detail: null };
+}
