@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { GantryError } from '../base/errors.ts';
 
 /*
@@ -58,7 +58,7 @@ function nonce(domain: number, counter: number, last: boolean): Buffer {
   return bytes;
 }
 
-function seal(key: Buffer, iv: Buffer, aad: Buffer, plain: Uint8Array): [Buffer, Buffer] {
+function seal(key: KeyObject, iv: Buffer, aad: Buffer, plain: Uint8Array): [Buffer, Buffer] {
   const cipher = createCipheriv(algorithm, key, iv, { authTagLength: tagBytes });
   cipher.setAAD(aad);
   const sealed = cipher.update(plain);
@@ -67,7 +67,7 @@ function seal(key: Buffer, iv: Buffer, aad: Buffer, plain: Uint8Array): [Buffer,
 }
 
 /** @throws GantryError OBJECT_DAMAGED; nothing unverified is ever returned */
-function unseal(key: Buffer, iv: Buffer, aad: Buffer, sealed: Buffer, what: string): Buffer {
+function unseal(key: KeyObject, iv: Buffer, aad: Buffer, sealed: Buffer, what: string): Buffer {
   if (sealed.length < tagBytes) throw damaged(`${what} is too short`);
   const decipher = createDecipheriv(algorithm, key, iv, { authTagLength: tagBytes });
   decipher.setAAD(aad);
@@ -92,7 +92,7 @@ function immutableHeader(objectId: Buffer): Buffer {
 
 function wrapKey(epoch: Epoch, aad: Buffer, objectKey: Buffer): Buffer {
   const iv = randomBytes(nonceBytes);
-  const [wrapped, tag] = seal(epoch.key, iv, Buffer.concat([aad, epoch.id]), objectKey);
+  const [wrapped, tag] = seal(createSecretKey(epoch.key), iv, Buffer.concat([aad, epoch.id]), objectKey);
   return Buffer.concat([epoch.id, iv, wrapped, tag]);
 }
 
@@ -102,7 +102,8 @@ function wrapKey(epoch: Epoch, aad: Buffer, objectKey: Buffer): Buffer {
  */
 export class Sealer {
   readonly header: Buffer;
-  readonly #key = randomBytes(keyBytes);
+  /** Made once: a cipher that is given bytes makes a key of them each time. */
+  readonly #key: KeyObject;
   readonly #aad: Buffer;
   readonly #chunk = Buffer.allocUnsafeSlow(chunkBytes);
   #filled = 0;
@@ -114,7 +115,10 @@ export class Sealer {
     this.#aad = immutableHeader(objectId);
     this.header = Buffer.alloc(headerBytes);
     this.#aad.copy(this.header, 0);
-    wrapKey(epoch, this.#aad, this.#key).copy(this.header, slotOffsets[0]);
+    const key = randomBytes(keyBytes);
+    wrapKey(epoch, this.#aad, key).copy(this.header, slotOffsets[0]);
+    this.#key = createSecretKey(key);
+    key.fill(0);
   }
 
   /** Plain bytes taken so far. */
@@ -148,7 +152,6 @@ export class Sealer {
     endMark.copy(footer, 16);
     const aad = Buffer.concat([this.#aad, footer]);
     const sealedTrailer = seal(this.#key, nonce(trailerDomain, 0, true), aad, trailer);
-    this.#key.fill(0);
     return [...last, ...sealedTrailer, footer];
   }
 
@@ -196,7 +199,7 @@ export class Unsealer {
   readonly objectId: Buffer;
   readonly epochId: Buffer;
   readonly #aad: Buffer;
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   /**
    * @param header the first {@link headerBytes} of the object
@@ -216,7 +219,7 @@ export class Unsealer {
     this.#aad = Buffer.from(header.subarray(0, immutableBytes));
     this.objectId = this.#aad.subarray(16, 16 + objectIdBytes);
     const opened = openSlots(header, this.#aad, findKey);
-    this.#key = opened.key;
+    this.#key = createSecretKey(opened.key);
     this.epochId = opened.epochId;
   }
 
@@ -246,7 +249,10 @@ function openSlots(header: Buffer, aad: Buffer, findKey: EpochKeyFinder): { key:
       offset + epochIdBytes + nonceBytes + keyBytes + tagBytes,
     );
     try {
-      return { key: unseal(epochKey, iv, Buffer.concat([aad, epochId]), wrapped, 'its key'), epochId };
+      return {
+        key: unseal(createSecretKey(epochKey), iv, Buffer.concat([aad, epochId]), wrapped, 'its key'),
+        epochId,
+      };
     } catch {
       // A torn re-wrap leaves one slot unreadable; the other one still opens the object.
     }

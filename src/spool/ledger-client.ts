@@ -6,8 +6,8 @@ import { find, type KnownInstance, type NewInstance } from './ledger-instances.t
 import type { Arguments, LedgerReply, LedgerRequest, OperationName, Result } from './ledger-operations.ts';
 import type { UidKey } from './types.ts';
 
-/** Admissions are entered together: the objects are durable without them. */
-const admitDelayMs = 25;
+/** Admissions are entered together: the objects are durable without them, and each commit costs the disk a sync. */
+const admitDelayMs = 100;
 const retryMs = 1000;
 
 interface Waiting {

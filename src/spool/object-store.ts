@@ -29,7 +29,7 @@ const openDirectoriesMax = 8;
 /** Where sealed objects lie. This form: one file per object. */
 export interface ObjectStore {
   /** Starts a new object; nothing of it is visible before `commit`. */
-  create(id: ObjectId, epoch: Epoch): Promise<ObjectWriter>;
+  create(id: ObjectId, epoch: Epoch): ObjectWriter;
   /** @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
   open(id: ObjectId): Promise<StoredObject>;
   /** Every complete object's id, in order of creation. */
@@ -79,9 +79,10 @@ export class FileObjectStore implements ObjectStore {
     await makeDirectoryDurably(this.#disk, this.#objects);
   }
 
-  async create(id: ObjectId, epoch: Epoch): Promise<ObjectWriter> {
+  create(id: ObjectId, epoch: Epoch): ObjectWriter {
     const path = join(this.#incoming, id);
-    const file = await this.#disk.createFile(path);
+    // Not waited for: the first bytes arrive and are sealed while the file is being made.
+    const file = this.#disk.createFile(path);
     return new FileObjectWriter(file, new Sealer(objectIdBytesOf(id), epoch), {
       publish: () => this.#publish(path, id),
       discard: async () => {
@@ -185,7 +186,7 @@ interface Place {
 }
 
 class FileObjectWriter implements ObjectWriter {
-  readonly #file: DiskFile;
+  readonly #file: Promise<DiskFile>;
   readonly #sealer: Sealer;
   readonly #place: Place;
   #batch: Buffer[];
@@ -194,14 +195,17 @@ class FileObjectWriter implements ObjectWriter {
   #unwritten = 0;
   #writing: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
-  #closed = false;
+  #closed: Promise<void> | null = null;
 
-  constructor(file: DiskFile, sealer: Sealer, place: Place) {
+  constructor(file: Promise<DiskFile>, sealer: Sealer, place: Place) {
     this.#file = file;
     this.#sealer = sealer;
     this.#place = place;
     this.#batch = [sealer.header];
     this.#batchBytes = sealer.header.length;
+    file.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
   }
 
   write(plain: Buffer): Promise<void> | undefined {
@@ -215,9 +219,10 @@ class FileObjectWriter implements ObjectWriter {
     this.#gather(this.#sealer.finish(trailer));
     this.#flush();
     await this.#settled();
-    await this.#file.sync();
-    await this.#close();
-    await this.#place.publish();
+    const file = await this.#file;
+    await file.sync();
+    // The bytes are durable: closing says nothing more about them and need not be waited for first.
+    await Promise.all([this.#place.publish(), this.#close()]);
   }
 
   async abort(): Promise<void> {
@@ -243,15 +248,20 @@ class FileObjectWriter implements ObjectWriter {
     this.#batchBytes = 0;
     this.#position += bytes;
     this.#unwritten += bytes;
-    this.#writing = this.#writing.then(async () => {
-      if (this.#failure !== null) return;
-      try {
-        await this.#file.write(batch, position);
-      } catch (error) {
-        this.#failure = { error };
-      }
+    this.#writing = this.#write(this.#writing, batch, position).then(() => {
       this.#unwritten -= bytes;
     });
+  }
+
+  async #write(before: Promise<void>, batch: readonly Buffer[], position: number): Promise<void> {
+    await before;
+    if (this.#failure !== null) return;
+    try {
+      const file = await this.#file;
+      await file.write(batch, position);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
   }
 
   async #settled(): Promise<void> {
@@ -259,10 +269,12 @@ class FileObjectWriter implements ObjectWriter {
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  async #close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#file.close();
+  #close(): Promise<void> {
+    this.#closed ??= this.#file.then(
+      (file) => file.close(),
+      () => undefined,
+    );
+    return this.#closed;
   }
 }
 

@@ -163,13 +163,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     const objectId = newObjectId(receivedAt);
     const epoch = this.#options.keyring.currentEpoch();
     const epochId = epoch.id.toString('hex');
-    try {
-      const writer = await this.#store.create(objectId, epoch);
-      this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 0) + 1);
-      return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(epochId));
-    } catch (error) {
-      throw this.#failed(error);
-    }
+    const writer = this.#store.create(objectId, epoch);
+    this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 0) + 1);
+    return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(epochId));
   }
 
   async open(objectId: ObjectId): Promise<OpenObject> {
