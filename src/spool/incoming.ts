@@ -68,7 +68,9 @@ export class Incoming implements IncomingObject {
       try {
         await this.#seed.writer.commit(this.#host.encode(facts, conflict));
       } catch (error) {
-        throw this.#host.failed(error);
+        const failure = this.#host.failed(error);
+        await this.abort();
+        throw failure;
       }
       this.#host.admitted(this.#seed.objectId, this.#seed.epochId, facts, conflict ? 'conflict' : 'queued');
       this.#end();

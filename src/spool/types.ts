@@ -79,7 +79,7 @@ export interface IncomingObject {
    */
   write(bytes: Buffer): Promise<void> | undefined;
   /**
-   * Makes the object durable; only after it resolves may 0000 be answered.
+   * Makes the object durable; only after it resolves may 0000 be answered. Leaves nothing behind where it throws.
    * @throws GantryError SPOOL_DISK_FULL, SPOOL_IO, SPOOL_SUSPECT (→ A700)
    */
   commit(facts: DataSetFacts): Promise<AdmitOutcome>;

@@ -180,6 +180,7 @@ describe('admission', () => {
       });
       expect(spool.intakeGate()).toMatchObject({ open: false, reason: { code: 'SPOOL_SUSPECT' } });
       expect(objectFiles(data.path)).toHaveLength(1);
+      expect(readdirSync(join(data.path, 'spool', 'incoming'))).toEqual([]);
       failing = false;
       await expect.poll(() => spool.intakeGate().open, { timeout: 15_000 }).toBe(true);
       expect(await admit(spool, testInstance())).toBe('stored');
