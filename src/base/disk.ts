@@ -195,7 +195,24 @@ export async function makeDirectoryDurably(disk: Disk, path: string): Promise<vo
   const parent = dirname(path);
   if (parent !== path) await makeDirectoryDurably(disk, parent);
   await disk.makeDirectory(path);
-  await syncDirectory(disk, parent);
+  try {
+    await syncDirectory(disk, parent);
+  } catch (error) {
+    // A directory that stays is taken for durable by the next who asks.
+    await disk.removeDirectory(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Makes the names in a directory durable, whatever an earlier run left undone. The directory is changed first:
+ * after a failed fsync the system may have nothing left to write, and call the next one a success.
+ */
+export async function syncDirectoryAnew(disk: Disk, path: string): Promise<void> {
+  const probe = join(path, 'sync-probe');
+  await disk.makeDirectory(probe);
+  await syncDirectory(disk, path);
+  await disk.removeDirectory(probe);
 }
 
 /**

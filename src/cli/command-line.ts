@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { GantryError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
+import { dataOption } from './data-option.ts';
 import { addQueueCommands } from './queue-commands.ts';
 
 /** Exit codes: 0 ok, 1 runtime failure, 2 usage, invalid configuration or locked data directory. */
@@ -26,11 +27,6 @@ function tellFailure(error: unknown): number {
   }
   console.error(`${error.code}: ${error.message}\n${error.nextStep}`);
   return usageErrors.test(error.code) ? exitCodes.usage : exitCodes.failed;
-}
-
-/** Where the gateway keeps everything: `--data`, or the environment's GANTRY_DATA. */
-export function dataOption(): Option {
-  return new Option('--data <dir>', 'data directory of the gateway').env('GANTRY_DATA').makeOptionMandatory();
 }
 
 // Commands load what they need when they run: `gantry status` is not to wait for the whole gateway.

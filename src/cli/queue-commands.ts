@@ -2,10 +2,10 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GantryError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
-import { openOffline } from '../gateway.ts';
+import type { OfflineGateway } from '../gateway.ts';
 import type { DeliveryStateView, Operator, Selection } from '../web/operator.ts';
-import { dataOption } from './command-line.ts';
 import { ControlClient } from './control-client.ts';
+import { dataOption } from './data-option.ts';
 import { megabytes, plainTable } from './words.ts';
 
 type OperatorCommands = Pick<
@@ -25,6 +25,12 @@ interface SelectOptions extends DataOptions {
 
 const states = ['queued', 'delivered', 'verified', 'accepted', 'held', 'quarantined', 'conflict'] as const;
 
+/** The data directory of a stopped gateway; only then is the whole gateway loaded. */
+async function offlineGateway(data: string, options: { rebuild?: boolean } = {}): Promise<OfflineGateway> {
+  const { openOffline } = await import('../gateway.ts');
+  return openOffline(resolve(data), createLog('error', process.stderr), options);
+}
+
 /** The running gateway carries the command out; where none runs, this process does, on the data directory. */
 async function withOperator<T>(data: string, work: (operator: OperatorCommands) => Promise<T>): Promise<T> {
   await using control = new ControlClient(join(data, 'control.sock'));
@@ -33,7 +39,7 @@ async function withOperator<T>(data: string, work: (operator: OperatorCommands) 
   } catch (error) {
     if (!(error instanceof GantryError) || error.code !== 'CONTROL_NOT_RUNNING') throw error;
   }
-  await using offline = await openOffline(resolve(data), createLog('error', process.stderr));
+  await using offline = await offlineGateway(data);
   return await work(offline.operator);
 }
 
@@ -157,9 +163,7 @@ function addUpkeep(program: Command): void {
     .description('rebuild the ledger from the stored objects (the gateway must be stopped)')
     .addOption(dataOption())
     .action(async ({ data }: DataOptions) => {
-      await using offline = await openOffline(resolve(data), createLog('error', process.stderr), {
-        rebuild: true,
-      });
+      await using offline = await offlineGateway(data, { rebuild: true });
       const { totals, queue } = await offline.spool.counts();
       console.log(
         `Rebuilt: ${totals.received} instances, ${queue.instances} to be proven at the archive again.`,

@@ -3,7 +3,7 @@ import type { ArchiveClient, InstanceRef, RetrieveAnswer } from '../archive/port
 import type { Reason } from '../base/errors.ts';
 import { type PixelDigestResult, pixelDigest } from '../dicom/pixel-digest.ts';
 import type { OpenObject } from '../spool/types.ts';
-import { type Finding, unproven } from './examine.ts';
+import { type Finding, unproven } from './finding.ts';
 import { sameIdentity, sameImage } from './policy.ts';
 
 /** A retrieved data set longer than twice ours plus this is not ours; no more of it is read. */

@@ -1,26 +1,9 @@
-import type { ArchiveClient, InstanceRef, ReadFailure } from '../archive/port.ts';
-import type { Reason } from '../base/errors.ts';
-import { type ObjectReadFailure, objectReadFailure } from '../spool/read-failure.ts';
-import type { OpenObject, ProofItem, ProofKind, SpoolProof } from '../spool/types.ts';
+import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
+import { objectReadFailure } from '../spool/read-failure.ts';
+import type { OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
 import { compareDataSet } from './compare.ts';
+import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
-
-/** What one look at the archive found. */
-export type Finding =
-  | { readonly kind: 'proven'; readonly by: ProofKind }
-  /** The policy asks for no look. */
-  | { readonly kind: 'unasked' }
-  | { readonly kind: 'absent' }
-  /** The archive has other content under this SOP Instance UID. */
-  | { readonly kind: 'different'; readonly reason: Reason }
-  | {
-      readonly kind: 'unreadable';
-      readonly why: ReadFailure['why'];
-      readonly code: string;
-      readonly retryAfterMs: number | null;
-    }
-  /** Our own copy cannot be read, so nothing can be compared with it. */
-  | ({ readonly kind: 'own-unreadable' } & ObjectReadFailure);
 
 export interface Examination {
   readonly client: ArchiveClient;
@@ -59,9 +42,4 @@ async function compareMetadata(
   if (answer.kind !== 'present') return unproven(answer);
   if (sameMetadata(object.facts, answer.facts)) return { kind: 'proven', by: 'metadata' };
   return compareDataSet(object, { client, ref, signal });
-}
-
-export function unproven(answer: { readonly kind: 'absent' } | ReadFailure): Finding {
-  if (answer.kind === 'absent') return answer;
-  return { kind: 'unreadable', why: answer.why, code: answer.code, retryAfterMs: answer.retryAfterMs };
 }

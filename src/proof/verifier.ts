@@ -7,7 +7,8 @@ import { Breaker } from '../spool/breaker.ts';
 import { backoffMs, type Random, type RetryPolicy } from '../spool/retry.ts';
 import { settleDurably } from '../spool/settle-durably.ts';
 import type { ProofItem, ProofKind, ProofSettlement, SpoolProof } from '../spool/types.ts';
-import { examine, type Finding } from './examine.ts';
+import { examine } from './examine.ts';
+import type { Finding } from './finding.ts';
 import { lookFor, type VerifyPolicy } from './policy.ts';
 
 export interface VerifierOptions {

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import { type Disk, type DiskFile, makeDirectoryDurably, syncDirectory } from '../base/disk.ts';
+import { dirname, join } from 'node:path';
+import { type Disk, type DiskFile, makeDirectoryDurably, syncDirectoryAnew } from '../base/disk.ts';
 import { GantryError } from '../base/errors.ts';
 import {
   chunkBytes,
@@ -38,6 +38,8 @@ export interface ObjectStore {
   remove(ids: readonly ObjectId[]): Promise<void>;
   /** Deletes what a crash left half-written; returns how many. */
   removeUnfinished(): Promise<number>;
+  /** Makes objects durable that are complete, but whose `commit` may not have come to its end. */
+  makeDurable(ids: readonly ObjectId[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,8 @@ export class FileObjectStore implements ObjectStore {
   readonly #objects: string;
   readonly #findKey: EpochKeyFinder;
   readonly #shards = new Map<string, Promise<GroupSync>>();
+  /** Files of failed commits that the disk would not let go of: never acknowledged, and not to be found later. */
+  readonly #leftovers = new Set<string>();
 
   /** @param directory `DATA/spool` */
   constructor(disk: Disk, directory: string, findKey: EpochKeyFinder) {
@@ -77,17 +81,18 @@ export class FileObjectStore implements ObjectStore {
   async start(): Promise<void> {
     await makeDirectoryDurably(this.#disk, this.#incoming);
     await makeDirectoryDurably(this.#disk, this.#objects);
+    await syncDirectoryAnew(this.#disk, dirname(this.#objects));
   }
 
   create(id: ObjectId, epoch: Epoch): ObjectWriter {
     const path = join(this.#incoming, id);
     // Not waited for: the first bytes arrive and are sealed while the file is being made.
-    const file = this.#disk.createFile(path);
+    const file = this.#removeLeftovers().then(() => this.#disk.createFile(path));
     return new FileObjectWriter(file, new Sealer(objectIdBytesOf(id), epoch), {
       publish: () => this.#publish(path, id),
-      discard: async () => {
-        await this.#disk.remove(path);
-        await this.#disk.remove(this.#pathOf(id));
+      discard: () => {
+        this.#leftovers.add(path).add(this.#pathOf(id));
+        return this.#removeLeftovers();
       },
     });
   }
@@ -139,6 +144,12 @@ export class FileObjectStore implements ObjectStore {
     return names.length;
   }
 
+  async makeDurable(ids: readonly ObjectId[]): Promise<void> {
+    const shards = new Set(ids.map(shardOf));
+    if (shards.size > 0) await syncDirectoryAnew(this.#disk, this.#objects);
+    for (const shard of shards) await syncDirectoryAnew(this.#disk, join(this.#objects, shard));
+  }
+
   async close(): Promise<void> {
     const shards = [...this.#shards.values()];
     this.#shards.clear();
@@ -147,6 +158,13 @@ export class FileObjectStore implements ObjectStore {
 
   #pathOf(id: ObjectId): string {
     return join(this.#objects, shardOf(id), id);
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    for (const path of this.#leftovers) {
+      await this.#disk.remove(path);
+      this.#leftovers.delete(path);
+    }
   }
 
   async #publish(path: string, id: ObjectId): Promise<void> {
@@ -162,7 +180,7 @@ export class FileObjectStore implements ObjectStore {
     const made = (async () => {
       const path = join(this.#objects, name);
       await this.#disk.makeDirectory(path);
-      await syncDirectory(this.#disk, this.#objects);
+      await syncDirectoryAnew(this.#disk, this.#objects);
       return new GroupSync(await this.#disk.openDirectory(path));
     })();
     this.#shards.set(name, made);
@@ -229,7 +247,7 @@ class FileObjectWriter implements ObjectWriter {
     await this.#writing;
     this.#batch = [];
     await this.#close().catch(() => undefined);
-    // A name that cannot be removed now is removed at the next start.
+    // What cannot be removed now is removed before the next object is begun, or at the next start.
     await this.#place.discard().catch(() => undefined);
   }
 

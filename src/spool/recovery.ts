@@ -64,10 +64,10 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   const unknown = onDisk.filter((id) => !inLedger.has(id));
   const gone = new Set(await ledger.call('goneAmong', unknown));
   await store.remove([...gone]);
-  const damaged = await adopt(
-    parts,
-    unknown.filter((id) => !gone.has(id)),
-  );
+  const adopted = unknown.filter((id) => !gone.has(id));
+  // A sender that is told "stored already" forgets the image: from here on that must be true.
+  await store.makeDurable(adopted);
+  const damaged = await adopt(parts, adopted);
   const missing = await missingObjects(parts, onDisk, inLedger);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
   if (ledger.fresh) {
@@ -76,7 +76,7 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   await tombstones.merge(log, now);
   const report: RecoveryReport = {
     unfinishedRemoved,
-    adopted: unknown.length - gone.size - damaged,
+    adopted: adopted.length - damaged,
     lost: missing.length,
     damaged,
     rebuilt: ledger.fresh && onDisk.length > 0,
