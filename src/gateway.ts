@@ -41,6 +41,8 @@ export interface GatewayOptions {
   readonly log: Log;
   readonly clock?: Clock;
   readonly disk?: Disk;
+  /** A part that everything depends on ended by itself: end the process, so that it is started anew. */
+  readonly died?: (error: Error) => void;
 }
 
 export interface GatewayPorts {
@@ -114,7 +116,7 @@ interface Store {
 
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
 async function openStore(options: GatewayOptions, stack: AsyncDisposableStack): Promise<Store> {
-  const { dataDirectory, log, clock = systemClock, disk = nodeDisk } = options;
+  const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
   const lock = await lockDataDirectory(disk, dataDirectory);
   stack.defer(() => lock.release());
   const keyring = await Keyring.open({
@@ -132,11 +134,26 @@ async function openStore(options: GatewayOptions, stack: AsyncDisposableStack): 
   const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
   if (options.configText !== null) await importConfig(configStore, options.configText, log);
   const current = configStore.current();
-  const spool = new Spool({ disk, clock, log, keyring, dataDirectory, ...spoolOptions(current.config) });
+  const spool = new Spool({
+    disk,
+    clock,
+    log,
+    keyring,
+    dataDirectory,
+    died,
+    ...spoolOptions(current.config),
+  });
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
   return { dataDirectory, disk, clock, log, keyring, current, spool, receipts };
+}
+
+/** Nobody said what to do: let the process end. */
+function throwLater(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
 }
 
 /** A changed file that is not valid never replaces the configuration in use: it is reported. */

@@ -40,6 +40,11 @@ export class DicomWebPaths {
     return `${place}/instances?SOPInstanceUID=${ref.SOPInstanceUID}`;
   }
 
+  /** QIDO-RS for one study. */
+  searchStudy(study: string): string {
+    return `${this.studies}?StudyInstanceUID=${study}&limit=1`;
+  }
+
   /** WADO-RS. */
   instance({
     StudyInstanceUID: study,

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import { multipartBoundary, mediaTypeParameter, multipartParts } from '../dicom/multipart.ts';
 import { type SplitPart10, splitPart10 } from '../dicom/part10.ts';
-import { parseUid, type TransferSyntaxUID } from '../dicom/uid.ts';
+import { parseUid, type StudyInstanceUID, type TransferSyntaxUID } from '../dicom/uid.ts';
 import { bodyText, readBounded } from './bounded-body.ts';
 import { faultCode } from './client-fault.ts';
 import { type DicomJson, isDicomJson, numberOf, textOf } from './dicom-json.ts';
@@ -45,6 +45,14 @@ export class DicomWebReader {
   async find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer> {
     const found = await this.#search(ref, signal);
     return found.kind === 'documents' ? { kind: 'present' } : found;
+  }
+
+  async knowsStudy(study: StudyInstanceUID, signal: AbortSignal): Promise<FindAnswer> {
+    const answer = await this.#documents(this.#paths.searchStudy(study), searchBytesMax, signal);
+    if (answer.kind !== 'documents') return answer;
+    // As for instances: an archive that does not know the search key answers with whatever it has.
+    const known = answer.documents.some((each) => textOf(each, '0020000D') === study);
+    return { kind: known ? 'present' : 'absent' };
   }
 
   async metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer> {

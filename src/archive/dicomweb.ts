@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { AuthConfig, ClientCertificateConfig, ProxyConfig } from '../config/schema.ts';
+import type { StudyInstanceUID } from '../dicom/uid.ts';
 import { readBounded } from './bounded-body.ts';
 import { faultCode } from './client-fault.ts';
 import { createCredentials } from './credentials.ts';
@@ -136,6 +137,10 @@ class DicomWebClient implements ArchiveClient {
 
   find(ref: InstanceRef, signal: AbortSignal): ReturnType<ArchiveClient['find']> {
     return this.#reader.find(ref, signal);
+  }
+
+  knowsStudy(study: StudyInstanceUID, signal: AbortSignal): ReturnType<ArchiveClient['knowsStudy']> {
+    return this.#reader.knowsStudy(study, signal);
   }
 
   metadata(ref: InstanceRef, signal: AbortSignal): ReturnType<ArchiveClient['metadata']> {

@@ -110,6 +110,8 @@ export interface ArchiveClient {
   store(items: readonly StoreItem[], signal: AbortSignal): Promise<StoreAnswer>;
   /** QIDO-RS: is the instance there? */
   find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer>;
+  /** QIDO-RS: does the archive know the study at all? */
+  knowsStudy(study: StudyInstanceUID, signal: AbortSignal): Promise<FindAnswer>;
   /** WADO-RS metadata. */
   metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer>;
   /** WADO-RS instance with `transfer-syntax=*`. */

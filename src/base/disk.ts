@@ -48,8 +48,8 @@ export interface FileFacts {
   readonly bytes: number;
   /** Permission bits, e.g. 0o600. */
   readonly mode: number;
-  /** Names the volume: differs where another file system is mounted. */
-  readonly device: number;
+  /** Names the file or directory itself: another one in its place has another. */
+  readonly identity: string;
 }
 
 export interface VolumeSpace {
@@ -167,7 +167,7 @@ export const nodeDisk: Disk = {
     const stat = await fs.promises.stat(path).catch(unlessMissing(null));
     if (stat === null) return null;
     const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other';
-    return { kind, bytes: stat.size, mode: stat.mode & 0o777, device: stat.dev };
+    return { kind, bytes: stat.size, mode: stat.mode & 0o777, identity: `${stat.dev}:${stat.ino}` };
   },
   space: async (path) => {
     const volume = await fs.promises.statfs(path);
@@ -211,8 +211,9 @@ export async function makeDirectoryDurably(disk: Disk, path: string): Promise<vo
 export async function syncDirectoryAnew(disk: Disk, path: string): Promise<void> {
   const probe = join(path, 'sync-probe');
   await disk.makeDirectory(probe);
+  // Whoever does the same at the same time may have removed it.
+  await disk.removeDirectory(probe).catch(() => undefined);
   await syncDirectory(disk, path);
-  await disk.removeDirectory(probe);
 }
 
 /**
@@ -222,14 +223,19 @@ export async function syncDirectoryAnew(disk: Disk, path: string): Promise<void>
 export async function writeFileDurably(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   await disk.remove(temporary);
-  const file = await disk.createFile(temporary);
   try {
-    await file.write([bytes], 0);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await disk.createFile(temporary);
+    try {
+      await file.write([bytes], 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await disk.rename(temporary, path);
+  } catch (error) {
+    await disk.remove(temporary).catch(() => undefined);
+    throw error;
   }
-  await disk.rename(temporary, path);
   await syncDirectory(disk, dirname(path));
 }
 

@@ -22,7 +22,18 @@ export async function run(options: RunOptions): Promise<void> {
   process.on('unhandledRejection', (error) => {
     log.error({ code: 'UNHANDLED', error }, 'something failed that nobody waited for');
   });
-  const gateway = await Gateway.start({ dataDirectory: resolve(options.data), configText, log });
+  const gateway = await Gateway.start({
+    dataDirectory: resolve(options.data),
+    configText,
+    log,
+    died: (error) => {
+      log.error(
+        { code: 'DIED', error },
+        'a part of the gateway ended by itself; the process ends and is to be started again',
+      );
+      process.exit(1);
+    },
+  });
   log.info(
     {
       event: 'ready',

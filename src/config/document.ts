@@ -82,7 +82,9 @@ const intakeLimits = z
       .min(mebibyte)
       .max(1024 * gibibyte)
       .default(16 * gibibyte)
-      .describe('Longest data set that is taken, in bytes; an association that sends a longer one is aborted.'),
+      .describe(
+        'Longest data set that is taken, in bytes; an association that sends a longer one is aborted.',
+      ),
   })
   .prefault({})
   .describe('Bounds on what peers may take up. The defaults suit almost every clinic.');

@@ -8,6 +8,7 @@ import type { Random } from '../spool/retry.ts';
 import { settleDurably } from '../spool/settle-durably.ts';
 import type { ForwardItem, ForwardSettlement, SpoolForward } from '../spool/types.ts';
 import { type Judgement, judge } from './outcome.ts';
+import { PriorKnowledge } from './prior-knowledge.ts';
 import { askForUnknown, type ReadyItem, readyBatch, sendBatch } from './shipment.ts';
 import { type FaultKind, type ForwarderLimits, faultOf, forwarderLimits, Settler } from './settle.ts';
 
@@ -66,6 +67,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #limits: ForwarderLimits;
   readonly #settler: Settler;
+  readonly #prior: PriorKnowledge;
   readonly #breaker: Breaker<FaultKind>;
   readonly #loop: Loop;
   readonly #abort = new AbortController();
@@ -89,6 +91,7 @@ export class Forwarder {
     const random = options.random ?? Math.random;
     this.#options = options;
     this.#limits = { ...forwarderLimits, ...options.limits };
+    this.#prior = new PriorKnowledge(options.client, options.spool, options.destination.name);
     this.#settler = new Settler(this.#limits, options.clock, random);
     this.#breaker = new Breaker(options.clock, random);
     this.#requestBytesMax = options.destination.batch.bytesMax;
@@ -193,7 +196,8 @@ export class Forwarder {
   async #deliver(items: readonly ForwardItem[], probe: boolean): Promise<ForwardSettlement[]> {
     const { client, spool } = this.#options;
     const { ready, unread, repeated } = await readyBatch(spool, items);
-    const { present, toSend } = await askForUnknown(client, ready, this.#abort.signal);
+    const known = await this.#prior.complete(ready, this.#abort.signal);
+    const { present, toSend } = await askForUnknown(client, known, this.#abort.signal);
     const sent = toSend.length > 0 ? await this.#send(toSend, probe) : [];
     if (toSend.length === 0 && probe) this.#breaker.probeEnded();
     return [

@@ -104,11 +104,11 @@ export class Settler {
   settle(item: ForwardItem, verdict: Verdict, around: Circumstances): ForwardSettlement {
     switch (verdict.kind) {
       case 'stored':
-        return { ...keyOf(item), to: 'delivered', needsDigest: item.unknowns > 0, warning: null };
+        return this.#delivered(item, null);
       case 'storedWithChange':
-        return { ...keyOf(item), to: 'delivered', needsDigest: item.unknowns > 0, warning: verdict.reason };
+        return this.#delivered(item, verdict.reason);
       case 'compareWithArchive':
-        return this.found(item);
+        return this.#existed(item, verdict.reason);
       case 'quarantine':
       case 'resendAsReceived':
         // What is sent is what was received: there is no other representation to try.
@@ -133,8 +133,20 @@ export class Settler {
   }
 
   /** The archive has it, but whether these very bytes is not known: proof compares before anything is purged. */
-  found(item: ForwardItem): ForwardSettlement {
-    return { ...keyOf(item), to: 'delivered', needsDigest: true, warning: null };
+  found(item: ForwardItem): Extract<ForwardSettlement, { to: 'delivered' }> {
+    return { ...this.#delivered(item, null), needsDigest: true };
+  }
+
+  /** Where the archive may have had other bytes under the UID, its "stored" can mean that it kept those. */
+  #delivered(item: ForwardItem, warning: Reason | null): Extract<ForwardSettlement, { to: 'delivered' }> {
+    const needsDigest = item.unknowns > 0 || item.archiveHad !== false;
+    return { ...keyOf(item), to: 'delivered', needsDigest, existed: false, warning };
+  }
+
+  /** It says that it has one already; proof looks, and counts an attempt each time that none is to be seen. */
+  #existed(item: ForwardItem, reason: Reason): ForwardSettlement {
+    if (item.attempts >= this.#limits.attemptsMax) return { ...keyOf(item), to: 'held', reason };
+    return { ...this.found(item), existed: true };
   }
 
   /** A damaged object is never forwarded; one that could not be read just now waits a little. */

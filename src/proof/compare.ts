@@ -13,6 +13,8 @@ export interface Subject {
   readonly client: ArchiveClient;
   readonly ref: InstanceRef;
   readonly signal: AbortSignal;
+  /** Equal pixel data is not enough: the archive had an instance under this UID before. */
+  readonly exact: boolean;
 }
 
 /**
@@ -33,6 +35,7 @@ export async function compareDataSet(object: OpenObject, subject: Subject): Prom
   });
   if (whole.kind !== 'read') return whole.finding;
   if (whole.value) return { kind: 'proven', by: 'digest' };
+  if (subject.exact) return existedBefore;
   return comparePixels(object, subject);
 }
 
@@ -101,6 +104,10 @@ async function* limited(dataSet: AsyncIterable<Buffer>, ownBytes: number): Async
 const different: Finding = conflict(
   'ARCHIVE_HAS_OTHER_CONTENT',
   'The archive holds other content under the same SOP Instance UID. Ours is kept; compare the two.',
+);
+const existedBefore: Finding = conflict(
+  'ARCHIVE_HAD_OTHER_CONTENT',
+  'The archive says that it already had an image of this identity, and its content is not ours. Ours is kept.',
 );
 const reEncoded: Finding = conflict(
   'ARCHIVE_RE_ENCODED',

@@ -1,7 +1,7 @@
 import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
 import { objectReadFailure } from '../spool/read-failure.ts';
 import type { OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
-import { compareDataSet } from './compare.ts';
+import { compareDataSet, type Subject } from './compare.ts';
 import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
 
@@ -26,20 +26,18 @@ export async function examine(
       if (answer.kind === 'present') return { kind: 'proven', by: 'qido' };
       return unproven(answer.kind === 'failed' ? answer : { kind: 'absent' });
     }
-    if (look === 'digest') return await compareDataSet(object, { client, ref, signal });
-    return await compareMetadata(object, { client, ref, signal });
+    const subject: Subject = { client, ref, signal, exact: item.existed };
+    if (look === 'digest') return await compareDataSet(object, subject);
+    return await compareMetadata(object, subject);
   } catch (error) {
     // Only our own side throws: archive clients answer, whatever the peer does.
     return { kind: 'own-unreadable', ...objectReadFailure(error) };
   }
 }
 
-async function compareMetadata(
-  object: OpenObject,
-  { client, ref, signal }: { client: ArchiveClient; ref: InstanceRef; signal: AbortSignal },
-): Promise<Finding> {
-  const answer = await client.metadata(ref, signal);
+async function compareMetadata(object: OpenObject, subject: Subject): Promise<Finding> {
+  const answer = await subject.client.metadata(subject.ref, subject.signal);
   if (answer.kind !== 'present') return unproven(answer);
   if (sameMetadata(object.facts, answer.facts)) return { kind: 'proven', by: 'metadata' };
-  return compareDataSet(object, { client, ref, signal });
+  return compareDataSet(object, subject);
 }

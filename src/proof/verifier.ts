@@ -212,16 +212,22 @@ export class Verifier {
       return { to: 'delivered', pollAt: this.#pollAt(item, this.#limits.poll, null), reason: notVisibleYet };
     }
     // Nothing but the answer was asked for, and an archive that cannot be read would be sent to for ever.
-    if (destination.verify === 'response') return { to: 'accepted' };
+    if (destination.verify === 'response') return answerAlone(item);
     return { to: 'queued', retryAt: now, reason: absentForLong };
   }
 
   #concludeUnreadable(item: ProofItem, finding: Extract<Finding, { kind: 'unreadable' }>): Conclusion {
     const refused = finding.why !== 'unavailable';
-    if (refused && this.#options.destination.verify === 'response') return { to: 'accepted' };
+    if (refused && item.assumed) return this.#sendAssumed();
+    if (refused && this.#options.destination.verify === 'response') return answerAlone(item);
     const policy = refused ? this.#limits.refusedPoll : this.#limits.poll;
     const pollAt = this.#pollAt(item, policy, finding.retryAfterMs);
     return { to: 'delivered', pollAt, reason: unreadableReason(finding) };
+  }
+
+  /** Nothing shows that it was ever sent, and nothing can: the same bytes again do no harm. */
+  #sendAssumed(): Conclusion {
+    return { to: 'queued', retryAt: this.#options.clock.now(), reason: assumedUnreadable };
   }
 
   #pollAt(item: ProofItem, policy: RetryPolicy, retryAfterMs: number | null): number {
@@ -240,12 +246,12 @@ export class Verifier {
     const items = await spool.takeProof(destination.name, settledLocallyMax);
     if (items.length === 0) return false;
     const pollAt = clock.now() + Math.ceil(waitMs);
-    const settlements = items.map(
-      ({ objectId, destination: name }): ProofSettlement =>
-        destination.verify === 'response'
-          ? { objectId, destination: name, to: 'accepted' }
-          : { objectId, destination: name, to: 'delivered', pollAt, reason: fault.reason },
-    );
+    const settlements = items.map((item): ProofSettlement => {
+      const key = { objectId: item.objectId, destination: item.destination };
+      if (fault.kind === 'refused' && item.assumed) return { ...key, ...this.#sendAssumed() };
+      if (destination.verify === 'response') return { ...key, ...answerAlone(item) };
+      return { ...key, to: 'delivered', pollAt, reason: fault.reason };
+    });
     await settleDurably(() => spool.settleProof(settlements), log, this.#abort.signal);
     return items.length === settledLocallyMax;
   }
@@ -276,6 +282,20 @@ type Conclusion =
   | { readonly to: 'queued'; readonly retryAt: number; readonly reason: Reason }
   | { readonly to: 'held' | 'conflict'; readonly reason: Reason };
 
+/** Policy `response`: the answer is all the proof asked for, unless the answer was that it had one already. */
+function answerAlone(item: ProofItem): Conclusion {
+  return item.existed ? { to: 'held', reason: existedUnseen } : { to: 'accepted' };
+}
+
+const existedUnseen: Reason = {
+  code: 'EXISTED_UNSEEN',
+  words: 'The archive answered that it has this image already, but does not show it. Ours may not be there.',
+};
+const assumedUnreadable: Reason = {
+  code: 'UNREADABLE_AFTER_REBUILD',
+  words:
+    'After the ledger was rebuilt the archive does not let it be checked; the same bytes are sent again.',
+};
 const notVisibleYet: Reason = {
   code: 'NOT_VISIBLE_YET',
   words: 'The archive said it has the instance but does not show it yet. It is looked for again.',

@@ -14,8 +14,11 @@ import type {
 export interface IncomingHost {
   /** Runs the work while no other object of the same SOP Instance UID is being admitted. */
   exclusively<T>(facts: AdmissionFacts, work: () => Promise<T>): Promise<T>;
-  /** What is here under the same UID already: the same bytes, other bytes, or nothing. */
-  compare(facts: ObjectFacts): 'new' | 'identical' | 'other';
+  /**
+   * What is here, whole, under the same UID already, or was until it was verified and purged: the same bytes, other
+   * bytes, or nothing.
+   */
+  compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'>;
   destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
   /** The object is durable: enter it. */
   admitted(objectId: ObjectId, epochId: string, facts: ObjectFacts, start: NewInstance['start']): void;
@@ -59,22 +62,13 @@ export class Incoming implements IncomingObject {
   commit(found: DataSetFacts): Promise<AdmitOutcome> {
     const facts = this.#facts(found);
     return this.#host.exclusively(this.#seed.facts, async () => {
-      const known = this.#host.compare(facts);
-      if (known === 'identical') {
-        await this.abort();
-        return 'duplicate';
-      }
-      const conflict = known === 'other';
       try {
-        await this.#seed.writer.commit(this.#host.encode(facts, conflict));
+        return await this.#commit(facts);
       } catch (error) {
         const failure = this.#host.failed(error);
         await this.abort();
         throw failure;
       }
-      this.#host.admitted(this.#seed.objectId, this.#seed.epochId, facts, conflict ? 'conflict' : 'queued');
-      this.#end();
-      return conflict ? 'conflict' : 'stored';
     });
   }
 
@@ -82,6 +76,20 @@ export class Incoming implements IncomingObject {
     if (this.#ended) return;
     await this.#seed.writer.abort();
     this.#end();
+  }
+
+  async #commit(facts: ObjectFacts): Promise<AdmitOutcome> {
+    const { writer, objectId, epochId } = this.#seed;
+    const known = await this.#host.compare(facts);
+    if (known === 'identical') {
+      await this.abort();
+      return 'duplicate';
+    }
+    const conflict = known === 'other';
+    await writer.commit(this.#host.encode(facts, conflict));
+    this.#host.admitted(objectId, epochId, facts, conflict ? 'conflict' : 'queued');
+    this.#end();
+    return conflict ? 'conflict' : 'stored';
   }
 
   #end(): void {

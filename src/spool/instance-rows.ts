@@ -66,7 +66,7 @@ export class InstanceRows {
       epochId: '',
       destinations: ['unknown'],
       quietMs: 0,
-      start: 'queued',
+      start: 'unreadable',
     };
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -9,10 +10,24 @@ import type { UidKey } from './types.ts';
 /** Admissions are entered together: the objects are durable without them, and each commit costs the disk a sync. */
 const admitDelayMs = 100;
 const retryMs = 1000;
+/** How long closing waits for a database that takes nothing. */
+const flushMsMax = 5000;
 
 interface Waiting {
   resolve(result: unknown): void;
   reject(error: unknown): void;
+}
+
+/** What the ledger needs of its owner. */
+export interface LedgerHost {
+  readonly log: Log;
+  /** Called after each commit of new instances. */
+  admitted(): void;
+  /**
+   * The worker ended by itself. What it had handed out is not known any more: the process has to start anew, and
+   * recovery then brings ledger and objects together.
+   */
+  died(error: GantryError): void;
 }
 
 /**
@@ -20,42 +35,37 @@ interface Waiting {
  * `find` answers at once from a read-only view plus what is not committed yet.
  */
 export class LedgerClient {
-  /** True where the database was made just now: what the objects went through is not known. */
-  readonly fresh: boolean;
-  readonly #path: string;
-  #worker: Worker;
+  readonly #worker: Worker;
   readonly #reader: LedgerDatabase;
-  readonly #log: Log;
+  readonly #host: LedgerHost;
   readonly #waiting = new Map<number, Waiting>();
   readonly #uncommitted = new Map<UidKey, NewInstance[]>();
-  readonly #admitted: () => void;
   #batch: NewInstance[] = [];
   #admitting: Promise<void> | null = null;
   #lastId = 0;
-  #closed = false;
+  #ended: GantryError | null = null;
 
-  private constructor(path: string, fresh: boolean, log: Log, admitted: () => void) {
-    this.fresh = fresh;
-    this.#path = path;
-    this.#log = log;
-    this.#admitted = admitted;
+  private constructor(path: string, host: LedgerHost) {
+    this.#host = host;
     this.#reader = LedgerDatabase.openReader(path);
-    this.#worker = this.#startWorker();
+    this.#worker = new Worker(new URL('./ledger-worker.ts', import.meta.url), { workerData: { path } });
+    this.#worker.on('message', (reply: LedgerReply) => this.#answer(reply));
+    this.#worker.on('error', (error) =>
+      host.log.error({ code: 'LEDGER_WORKER', error }, 'the ledger worker failed'),
+    );
+    this.#worker.on('exit', () => this.#workerEnded());
   }
 
-  /**
-   * @param admitted called after each commit of new instances
-   * @throws GantryError LEDGER_DAMAGED, LEDGER_NEWER
-   */
-  static open(path: string, log: Log, admitted: () => void): LedgerClient {
-    const { database, fresh } = LedgerDatabase.open(path);
-    database.close();
-    return new LedgerClient(path, fresh, log, admitted);
+  /** @throws GantryError LEDGER_DAMAGED, LEDGER_UNAVAILABLE, LEDGER_NEWER */
+  static open(path: string, host: LedgerHost): LedgerClient {
+    // Made, checked and brought up to date here, where a failure can be told.
+    LedgerDatabase.open(path).close();
+    return new LedgerClient(path, host);
   }
 
   /** Carries out one operation in the worker. @throws GantryError LEDGER_FAILED (transient) */
   call<Name extends OperationName>(name: Name, ...args: Arguments<Name>): Promise<Result<Name>> {
-    if (this.#closed) return Promise.reject(ledgerFailed('closed', 'the ledger is closed'));
+    if (this.#ended !== null) return Promise.reject(this.#ended);
     this.#lastId += 1;
     const request: LedgerRequest = { id: this.#lastId, name, args };
     return new Promise((resolve, reject) => {
@@ -69,6 +79,7 @@ export class LedgerClient {
       objectId: instance.objectId,
       digest: instance.digest,
       transferSyntax: instance.transferSyntax,
+      purged: false,
     }));
     return [...find(this.#reader, uidKey), ...uncommitted];
   }
@@ -87,10 +98,13 @@ export class LedgerClient {
     while (this.#admitting !== null) await this.#admitting;
   }
 
+  /** Enters what was admitted, as long as the database takes it; what it does not take is adopted at the next start. */
   async close(): Promise<void> {
-    await this.flush();
-    this.#closed = true;
+    await Promise.race([this.flush(), delay(flushMsMax, undefined, { ref: false })]);
+    const closing = this.#ended === null;
+    this.#ended ??= ledgerFailed('closed', 'the ledger is closed');
     this.#reader.close();
+    if (!closing) return;
     const exited = new Promise<void>((resolve) => {
       this.#worker.once('exit', () => resolve());
     });
@@ -101,12 +115,12 @@ export class LedgerClient {
   async #admitBatches(): Promise<void> {
     try {
       while (this.#batch.length > 0) {
-        await new Promise((resolve) => setTimeout(resolve, admitDelayMs));
+        await delay(admitDelayMs);
         const batch = this.#batch;
         this.#batch = [];
         await this.#admitUntilTaken(batch);
         for (const instance of batch) this.#forgetUncommitted(instance);
-        this.#admitted();
+        this.#host.admitted();
       }
     } finally {
       this.#admitting = null;
@@ -114,16 +128,16 @@ export class LedgerClient {
   }
 
   async #admitUntilTaken(batch: readonly NewInstance[]): Promise<void> {
-    while (!this.#closed) {
+    while (this.#ended === null) {
       try {
         await this.call('admit', batch);
         return;
       } catch (error) {
-        this.#log.error(
+        this.#host.log.error(
           { code: 'LEDGER_ADMIT', error, instances: batch.length },
           'received images could not be entered in the ledger; trying again',
         );
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        await delay(retryMs);
       }
     }
   }
@@ -134,28 +148,12 @@ export class LedgerClient {
     else this.#uncommitted.set(instance.uidKey, left);
   }
 
-  #startWorker(): Worker {
-    const worker = new Worker(new URL('./ledger-worker.ts', import.meta.url), {
-      workerData: { path: this.#path },
-    });
-    worker.on('message', (reply: LedgerReply) => this.#answer(reply));
-    worker.on('error', (error) =>
-      this.#log.error({ code: 'LEDGER_WORKER', error }, 'the ledger worker failed'),
-    );
-    worker.on('exit', () => this.#workerEnded());
-    return worker;
-  }
-
-  /** What was asked of it fails (its callers repeat it); a new worker takes over unless we are closing. */
   #workerEnded(): void {
-    for (const waiting of this.#waiting.values()) {
-      waiting.reject(ledgerFailed('worker', 'the ledger worker ended'));
-    }
+    const asked = this.#ended !== null;
+    this.#ended ??= ledgerFailed('worker', 'the ledger worker ended');
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();
-    if (this.#closed) return;
-    setTimeout(() => {
-      if (!this.#closed) this.#worker = this.#startWorker();
-    }, retryMs);
+    if (!asked) this.#host.died(this.#ended);
   }
 
   #answer(reply: LedgerReply): void {

@@ -1,5 +1,5 @@
 import type { LedgerDatabase } from './ledger.ts';
-import { derive, park, seqOf } from './ledger-state.ts';
+import { derive, owed, park, seqOf } from './ledger-state.ts';
 import {
   type ForwardItem,
   type ForwardLimits,
@@ -8,6 +8,7 @@ import {
   priorities,
   type ProofItem,
   type ProofSettlement,
+  type UidKey,
 } from './types.ts';
 
 /** No delay is set longer than an hour: what seems due later was set before the clock was put back, and is due now. */
@@ -56,6 +57,12 @@ export function takeForward(
     now + dueMsMax,
     limits.instancesMax,
   );
+  const had = db.get(
+    'SELECT had FROM archive_study WHERE study_key = ? AND destination = ?',
+    study,
+    destination,
+  );
+  const archiveHad = had === undefined ? null : had['had'] === 1;
   const items: ForwardItem[] = [];
   let bytes = 0;
   let countMax = limits.instancesMax;
@@ -75,6 +82,8 @@ export function takeForward(
     items.push({
       objectId: row['object_id'] as ObjectId,
       destination,
+      studyKey: study as UidKey,
+      archiveHad,
       bytes: size,
       attempts: row['attempts'] as number,
       unknowns: row['unknowns'] as number,
@@ -84,6 +93,31 @@ export function takeForward(
   return items;
 }
 
+/** The first answer stands: later ones would find what we sent ourselves. */
+export function noteArchiveHad(
+  db: LedgerDatabase,
+  studyKey: UidKey,
+  destination: string,
+  had: boolean,
+): boolean {
+  db.run(
+    'INSERT INTO archive_study VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    studyKey,
+    destination,
+    had ? 1 : 0,
+  );
+  const row = db.get(
+    'SELECT had FROM archive_study WHERE study_key = ? AND destination = ?',
+    studyKey,
+    destination,
+  );
+  return row?.['had'] === 1;
+}
+
+/**
+ * Only what is in flight is settled: an object that was held, discarded or freed meanwhile has an answer that
+ * counts more than that of a late attempt.
+ */
 export function settleForward(
   db: LedgerDatabase,
   settlements: readonly ForwardSettlement[],
@@ -96,10 +130,11 @@ export function settleForward(
     if (settlement.to === 'delivered') {
       db.run(
         `UPDATE delivery SET state = 'delivered', in_flight = 0, due_at = ?, delivered_at = ?, polls = 0, assumed = 0,
-           needs_digest = max(needs_digest, ?), reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+           needs_digest = max(needs_digest, ?), reason_code = ?, reason_words = ?
+         WHERE instance = ? AND destination = ? AND in_flight = 1`,
         now,
         now,
-        settlement.needsDigest ? 1 : 0,
+        settlement.existed ? owed.exact : settlement.needsDigest ? owed.digest : owed.none,
         settlement.warning?.code ?? null,
         settlement.warning?.words ?? null,
         ...key,
@@ -108,11 +143,11 @@ export function settleForward(
       db.run(
         `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = attempts + ?, unknowns = unknowns + ?,
            needs_digest = max(needs_digest, ?), batch_max = coalesce(?, batch_max), reason_code = ?, reason_words = ?
-         WHERE instance = ? AND destination = ?`,
+         WHERE instance = ? AND destination = ? AND in_flight = 1`,
         settlement.retryAt,
         settlement.countAttempt ? 1 : 0,
         settlement.outcomeUnknown ? 1 : 0,
-        settlement.outcomeUnknown ? 1 : 0,
+        settlement.outcomeUnknown ? owed.digest : owed.none,
         settlement.batchInstancesMax,
         settlement.reason.code,
         settlement.reason.words,
@@ -151,7 +186,8 @@ export function takeProof(
       objectId: row['object_id'] as ObjectId,
       destination,
       bytes: row['bytes'] as number,
-      needsDigest: row['needs_digest'] === 1,
+      needsDigest: row['needs_digest'] !== owed.none,
+      existed: row['needs_digest'] === owed.exact,
       polls: row['polls'] as number,
       deliveredAt: row['delivered_at'] as number,
       assumed: row['assumed'] === 1,
@@ -178,7 +214,7 @@ function settleProofOf(
     case 'verified':
       db.run(
         `UPDATE delivery SET state = 'verified', in_flight = 0, verified_at = ?, proof = ?, assumed = 0,
-           reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ?`,
+           reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 1`,
         now,
         settlement.by,
         ...key,
@@ -187,16 +223,16 @@ function settleProofOf(
     case 'accepted':
       db.run(
         `UPDATE delivery SET state = 'accepted', in_flight = 0, assumed = 0, reason_code = NULL, reason_words = NULL
-         WHERE instance = ? AND destination = ?`,
+         WHERE instance = ? AND destination = ? AND in_flight = 1`,
         ...key,
       );
       return;
     case 'delivered':
       db.run(
         `UPDATE delivery SET in_flight = 0, due_at = ?, polls = polls + 1, needs_digest = max(needs_digest, ?),
-           reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+           reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ? AND in_flight = 1`,
         settlement.pollAt,
-        settlement.needsDigest === true ? 1 : 0,
+        settlement.needsDigest === true ? owed.digest : owed.none,
         settlement.reason.code,
         settlement.reason.words,
         ...key,
@@ -204,8 +240,9 @@ function settleProofOf(
       return;
     case 'queued':
       db.run(
-        `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, assumed = 0, polls = 0,
-           reason_code = ?, reason_words = ? WHERE instance = ? AND destination = ?`,
+        `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = attempts + (1 - assumed),
+           assumed = 0, polls = 0, reason_code = ?, reason_words = ?
+         WHERE instance = ? AND destination = ? AND in_flight = 1`,
         settlement.retryAt,
         settlement.reason.code,
         settlement.reason.words,

@@ -1,7 +1,8 @@
 import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase } from './ledger.ts';
-import { derive, seqOf } from './ledger-state.ts';
-import type { ObjectId, UidKey } from './types.ts';
+import { brokenHere, derive, owed, seqOf } from './ledger-state.ts';
+import { conflictReason, damagedReason, interruptedReason } from './reasons.ts';
+import type { DeliveryState, ObjectId, UidKey } from './types.ts';
 
 /** A row to be entered for an object that is durable already. */
 export interface NewInstance {
@@ -22,8 +23,9 @@ export interface NewInstance {
    * - `queued`: to be sent.
    * - `conflict`: parked, other bytes are here under the same UID.
    * - `assumed`: the ledger was lost; it may have been delivered, which is to be proven first.
+   * - `unreadable`: what it is cannot be read; held.
    */
-  readonly start: 'queued' | 'conflict' | 'assumed';
+  readonly start: 'queued' | 'conflict' | 'assumed' | 'unreadable';
 }
 
 /** What is known of one UID: enough to tell a duplicate from a conflict. */
@@ -31,6 +33,8 @@ export interface KnownInstance {
   readonly objectId: ObjectId;
   readonly digest: string;
   readonly transferSyntax: string;
+  /** Verified at the archive and deleted here. */
+  readonly purged: boolean;
 }
 
 /** A purged, verified instance: its tombstone outlives it. */
@@ -43,13 +47,11 @@ export interface Tombstone {
   readonly bytes: number;
 }
 
-const conflictReason: Reason = {
-  code: 'CONFLICT_HERE',
-  words: 'Another image with the same identity but other content was received before; an operator decides.',
-};
-const interruptedReason: Reason = {
-  code: 'INTERRUPTED',
-  words: 'Sending was interrupted by a restart; it is sent again.',
+const starts: Readonly<Record<NewInstance['start'], { state: DeliveryState; reason: Reason | null }>> = {
+  queued: { state: 'queued', reason: null },
+  conflict: { state: 'conflict', reason: conflictReason },
+  assumed: { state: 'delivered', reason: null },
+  unreadable: { state: 'held', reason: damagedReason },
 };
 
 /**
@@ -59,15 +61,16 @@ const interruptedReason: Reason = {
 export function find(db: LedgerDatabase, uidKey: UidKey): KnownInstance[] {
   return db
     .all(
-      `SELECT object_id, digest, transfer_syntax FROM instance i
+      `SELECT object_id, digest, transfer_syntax, gone FROM instance i
      WHERE uid_key = ? AND (gone = 'purged' OR gone IS NULL AND NOT EXISTS (
-       SELECT 1 FROM delivery d WHERE d.instance = i.seq AND d.reason_code IN ('OBJECT_DAMAGED', 'OBJECT_LOST')))`,
+       SELECT 1 FROM delivery d WHERE d.instance = i.seq AND d.reason_code IN ${brokenHere}))`,
       uidKey,
     )
     .map((row) => ({
       objectId: row['object_id'] as ObjectId,
       digest: row['digest'] as string,
       transferSyntax: row['transfer_syntax'] as string,
+      purged: row['gone'] === 'purged',
     }));
 }
 
@@ -86,7 +89,7 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
     instance.receivedAt,
     instance.quietMs,
   );
-  const state = instance.start === 'assumed' ? 'delivered' : instance.start;
+  const { state, reason } = starts[instance.start];
   const inserted = db
     .statement(
       `INSERT INTO instance (object_id, uid_key, study_key, digest, transfer_syntax, bytes, received_at, modality,
@@ -107,7 +110,6 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       state,
     );
   const assumed = instance.start === 'assumed' ? 1 : 0;
-  const reason = instance.start === 'conflict' ? conflictReason : null;
   for (const destination of instance.destinations) {
     db.run(
       `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, needs_digest, assumed,
@@ -118,7 +120,7 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       instance.bytes,
       instance.priority,
       state,
-      assumed,
+      assumed === 1 ? owed.digest : owed.none,
       assumed,
       assumed === 1 ? instance.receivedAt : null,
       reason?.code ?? null,
@@ -137,7 +139,7 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
 /** After a restart: what was being sent has an unknown outcome; what was being proven is looked at again. */
 export function recoverInFlight(db: LedgerDatabase): void {
   db.run(
-    `UPDATE delivery SET in_flight = 0, unknowns = unknowns + 1, needs_digest = 1, due_at = 0,
+    `UPDATE delivery SET in_flight = 0, unknowns = unknowns + 1, needs_digest = max(needs_digest, ${owed.digest}), due_at = 0,
        reason_code = ?, reason_words = ? WHERE in_flight = 1 AND state = 'queued'`,
     interruptedReason.code,
     interruptedReason.words,
@@ -164,18 +166,55 @@ export function purgeable(db: LedgerDatabase, verifiedBefore: number, instancesM
     }));
 }
 
-/** `purged`: verified, tombstone durable; `discarded`: by an operator; `lost`: it should be here and is not. */
-export function markGone(
-  db: LedgerDatabase,
-  objectIds: readonly ObjectId[],
-  how: 'purged' | 'discarded' | 'lost',
-): void {
+/** Verified, its tombstone durable, its object deleted. */
+export function markPurged(db: LedgerDatabase, objectIds: readonly ObjectId[]): void {
   for (const objectId of objectIds) {
-    db.run('UPDATE instance SET gone = ? WHERE object_id = ? AND gone IS NULL', how, objectId);
-    if (how !== 'discarded') continue;
+    db.run("UPDATE instance SET gone = 'purged' WHERE object_id = ? AND gone IS NULL", objectId);
+  }
+}
+
+/** Forgets rows of objects that could not be read when they were found, so that they are entered afresh. */
+export function forgetUnreadable(db: LedgerDatabase): ObjectId[] {
+  const rows = db.all("SELECT seq, object_id FROM instance WHERE epoch = '' AND gone IS NULL");
+  for (const row of rows) {
+    db.run('DELETE FROM delivery WHERE instance = ?', row['seq'] ?? null);
+    db.run('DELETE FROM instance WHERE seq = ?', row['seq'] ?? null);
+  }
+  return rows.map((row) => row['object_id'] as ObjectId);
+}
+
+/** Whether objects and ledger were ever brought together to the end. */
+export function isRecovered(db: LedgerDatabase): boolean {
+  return db.get('SELECT 1 FROM recovered') !== undefined;
+}
+
+export function markRecovered(db: LedgerDatabase, now: number): void {
+  if (!isRecovered(db)) db.run('INSERT INTO recovered VALUES (?)', now);
+}
+
+/** Objects that were found damaged or missing, and are held for it. */
+export function brokenObjectIds(db: LedgerDatabase): ObjectId[] {
+  return db
+    .all(
+      `SELECT DISTINCT i.object_id FROM delivery d JOIN instance i ON i.seq = d.instance
+       WHERE d.state = 'held' AND d.reason_code IN ${brokenHere} AND i.gone IS NULL`,
+    )
+    .map((row) => row['object_id'] as ObjectId);
+}
+
+/** Objects that turned out to be whole after all go on: queued, to be proven by digest. */
+export function liftBroken(db: LedgerDatabase, objectIds: readonly ObjectId[], now: number): void {
+  for (const objectId of objectIds) {
     const seq = seqOf(db, objectId);
-    db.run("UPDATE delivery SET state = 'discarded' WHERE instance = ? AND state <> 'verified'", seq);
-    db.run("UPDATE instance SET state = 'discarded' WHERE seq = ? AND state <> 'verified'", seq);
+    if (seq === null) continue;
+    db.run(
+      `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, needs_digest = max(needs_digest, ${owed.digest}),
+         reason_code = NULL, reason_words = NULL
+       WHERE instance = ? AND state = 'held' AND reason_code IN ${brokenHere}`,
+      now,
+      seq,
+    );
+    derive(db, seq, now);
   }
 }
 

@@ -71,6 +71,15 @@ export const migrations: readonly string[] = [
   CREATE INDEX study_due ON study (last_received_at) WHERE revision > receipt_revision;
   CREATE INDEX study_moving ON study (study_key) WHERE moving > 0;
 
+  CREATE TABLE archive_study (
+    study_key TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    had INTEGER NOT NULL,
+    PRIMARY KEY (study_key, destination)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE recovered (at INTEGER NOT NULL);
+
   CREATE TABLE modality (
     name TEXT PRIMARY KEY,
     received INTEGER NOT NULL,
@@ -97,6 +106,14 @@ export const migrations: readonly string[] = [
     UPDATE study SET revision = revision + 1,
       moving = moving + (NEW.state IN ('queued', 'delivered')) - (OLD.state IN ('queued', 'delivered'))
       WHERE study_key = NEW.study_key;
+  END;
+  CREATE TRIGGER instance_removed AFTER DELETE ON instance BEGIN
+    UPDATE tally SET instances = instances - 1, bytes = bytes - OLD.bytes WHERE scope = '' AND state = OLD.state;
+    UPDATE study SET moving = moving - (OLD.state IN ('queued', 'delivered')) WHERE study_key = OLD.study_key;
+  END;
+  CREATE TRIGGER delivery_removed AFTER DELETE ON delivery BEGIN
+    UPDATE tally SET instances = instances - 1, bytes = bytes - OLD.bytes
+      WHERE scope = OLD.destination AND state = OLD.state;
   END;
   CREATE TRIGGER delivery_added AFTER INSERT ON delivery BEGIN
     INSERT INTO tally VALUES (NEW.destination, NEW.state, 1, NEW.bytes)

@@ -1,6 +1,6 @@
 import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase, Row, SQLInputValue } from './ledger.ts';
-import { derive } from './ledger-state.ts';
+import { brokenHere, derive, owed } from './ledger-state.ts';
 import {
   type DeliveryKey,
   type DeliveryState,
@@ -153,14 +153,17 @@ export function entries(
     }));
 }
 
-/** Makes the chosen deliveries due now, in state `queued` (parked ones start afresh). Returns how many. */
+/**
+ * Makes the chosen deliveries due now, in state `queued` (parked ones start afresh). Returns how many. Not those of
+ * damaged and lost objects: queued again they would count as whole, and the image, sent anew, as a duplicate.
+ */
 export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): number {
-  const matches = chosen(db, filter);
+  const matches = chosen(db, filter, `coalesce(d.reason_code, '') NOT IN ${brokenHere}`);
   for (const { seq, destination } of matches) {
     db.run(
       `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = 0, unknowns = 0,
          first_attempt_at = NULL, polls = 0, batch_max = NULL,
-         needs_digest = CASE WHEN state = 'queued' THEN needs_digest ELSE 1 END,
+         needs_digest = CASE WHEN state = 'queued' THEN needs_digest ELSE max(needs_digest, ${owed.digest}) END,
          reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 0`,
       now,
       seq,
@@ -171,25 +174,48 @@ export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): n
   return matches.length;
 }
 
-/** Objects of the chosen deliveries that may be discarded: nothing of them is verified-only or in flight. */
-export function discardable(db: LedgerDatabase, filter: QueueFilter): ObjectId[] {
-  const seqs = new Set(chosen(db, filter).map((one) => one.seq));
-  return [...seqs].flatMap((seq) => {
+/**
+ * Gives up the chosen deliveries. An object none of whose deliveries is left, or was ever verified, is no longer
+ * needed by anybody.
+ * @returns the deliveries given up, and the objects that may now be deleted
+ */
+export function discard(
+  db: LedgerDatabase,
+  filter: QueueFilter,
+  now: number,
+): { deliveries: number; objectIds: ObjectId[] } {
+  const matches = chosen(db, filter);
+  for (const { seq, destination } of matches) {
+    db.run(
+      "UPDATE delivery SET state = 'discarded' WHERE instance = ? AND destination = ?",
+      seq,
+      destination,
+    );
+  }
+  const objectIds: ObjectId[] = [];
+  for (const seq of new Set(matches.map((one) => one.seq))) {
+    derive(db, seq, now);
     const row = db.get(
-      `SELECT object_id FROM instance WHERE seq = ? AND gone IS NULL
-       AND NOT EXISTS (SELECT 1 FROM delivery WHERE instance = seq AND in_flight = 1)`,
+      "SELECT object_id FROM instance WHERE seq = ? AND state = 'discarded' AND gone IS NULL",
       seq,
     );
-    return row === undefined ? [] : [row['object_id'] as ObjectId];
-  });
+    if (row === undefined) continue;
+    db.run("UPDATE instance SET gone = 'discarded' WHERE seq = ?", seq);
+    objectIds.push(row['object_id'] as ObjectId);
+  }
+  return { deliveries: matches.length, objectIds };
 }
 
-function chosen(db: LedgerDatabase, filter: QueueFilter): { seq: number; destination: string }[] {
+function chosen(
+  db: LedgerDatabase,
+  filter: QueueFilter,
+  condition = 'TRUE',
+): { seq: number; destination: string }[] {
   const { where, values } = filterSql(filter);
   return db
     .all(
       `SELECT i.seq, d.destination FROM delivery d JOIN instance i ON i.seq = d.instance
-     WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0`,
+     WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0 AND ${condition}`,
       ...values,
     )
     .map((row) => ({ seq: row['seq'] as number, destination: row['destination'] as string }));

@@ -20,10 +20,9 @@ export class LedgerDatabase {
 
   /**
    * Opens or makes the database, in WAL mode with `synchronous=FULL` (NORMAL loses commits on power loss).
-   * @returns also whether it is new
-   * @throws GantryError LEDGER_DAMAGED, LEDGER_NEWER
+   * @throws GantryError LEDGER_DAMAGED (rebuild it), LEDGER_UNAVAILABLE (it may be whole), LEDGER_NEWER
    */
-  static open(path: string): { database: LedgerDatabase; fresh: boolean } {
+  static open(path: string): LedgerDatabase {
     let db: DatabaseSync;
     try {
       db = new DatabaseSync(path, { timeout: 5000 });
@@ -31,9 +30,10 @@ export class LedgerDatabase {
         'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;',
       );
       const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-      if (check.quick_check !== 'ok') throw new Error('quick_check failed');
+      if (check.quick_check !== 'ok') throw ledgerDamaged(new Error('quick_check failed'));
     } catch (error) {
-      throw ledgerDamaged(error);
+      if (error instanceof GantryError) throw error;
+      throw isCorruption(error) ? ledgerDamaged(error) : ledgerUnavailable(error);
     }
     const version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
     if (version > migrations.length) {
@@ -48,7 +48,7 @@ export class LedgerDatabase {
     for (let next = version; next < migrations.length; next += 1) {
       db.exec(`BEGIN IMMEDIATE; ${migrations[next]} PRAGMA user_version = ${next + 1}; COMMIT;`);
     }
-    return { database: new LedgerDatabase(db), fresh: version === 0 };
+    return new LedgerDatabase(db);
   }
 
   /** A second, read-only view of the same database. */
@@ -94,6 +94,25 @@ export class LedgerDatabase {
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.statement(sql).all(...values);
   }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB; anything else (locked, no space, no descriptors) says nothing about the content. */
+function isCorruption(error: unknown): boolean {
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  return code === 11 || code === 26;
+}
+
+function ledgerUnavailable(cause: unknown): GantryError {
+  return new GantryError(
+    {
+      code: 'LEDGER_UNAVAILABLE',
+      kind: 'transient',
+      message:
+        'The ledger database cannot be opened at present: it is in use, or the disk has no room for it.',
+      nextStep: 'Close other programs that use it, make room on the disk, and start again. Nothing is lost.',
+    },
+    { cause },
+  );
 }
 
 function ledgerDamaged(cause: unknown): GantryError {

@@ -1,24 +1,17 @@
 import { join } from 'node:path';
 import type { Disk } from '../base/disk.ts';
-import { GantryError, type Reason } from '../base/errors.ts';
+import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { LedgerClient } from './ledger-client.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { ObjectStore } from './object-store.ts';
+import { lostReason } from './reasons.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { ObjectId } from './types.ts';
+import { volumeMissing } from './volume.ts';
 
 const instancesPerCommit = 500;
 const opensAtOnce = 8;
-
-export const damagedReason: Reason = {
-  code: 'OBJECT_DAMAGED',
-  words: 'The stored image is damaged and is not sent. Send it again from its modality.',
-};
-export const lostReason: Reason = {
-  code: 'OBJECT_LOST',
-  words: 'The stored image is missing from the disk. Send it again from its modality.',
-};
 
 /** Whether a data directory was used before: then its keys and its volume marker must be there. */
 export async function holdsData(disk: Disk, dataDirectory: string): Promise<boolean> {
@@ -46,6 +39,10 @@ interface RecoveryParts {
   readonly tombstones: Tombstones;
   readonly log: Log;
   readonly now: number;
+  /** Looks whether the volume is (still) there: what is out of reach is not lost. */
+  volumeMissing(): Promise<boolean>;
+  /** Whether the object verifies from its first byte to its last. */
+  isWhole(objectId: ObjectId): Promise<boolean>;
   /** Reads an object's trailer. @throws where it is damaged */
   describe(objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance>;
   /** A row for an object whose trailer cannot be read. */
@@ -54,11 +51,15 @@ interface RecoveryParts {
 
 /**
  * Brings objects and ledger together after any end of the last run: the objects are right.
+ * @throws GantryError SPOOL_VOLUME_MISSING where the volume went away meanwhile; run it again when it is back
  */
 export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   const { store, ledger, tombstones, log, now } = parts;
   const unfinishedRemoved = await store.removeUnfinished();
   await ledger.call('recoverInFlight');
+  await ledger.call('forgetUnreadable');
+  // A rebuild that was interrupted is one still.
+  const rebuilding = !(await ledger.call('isRecovered'));
   const onDisk = await store.list();
   const inLedger = new Set(await ledger.call('presentObjectIds'));
   const unknown = onDisk.filter((id) => !inLedger.has(id));
@@ -67,19 +68,21 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   const adopted = unknown.filter((id) => !gone.has(id));
   // A sender that is told "stored already" forgets the image: from here on that must be true.
   await store.makeDurable(adopted);
-  const damaged = await adopt(parts, adopted);
+  const damaged = await adopt(parts, adopted, rebuilding ? 'assumed' : 'queued');
   const missing = await missingObjects(parts, onDisk, inLedger);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
-  if (ledger.fresh) {
+  await liftMended(parts, onDisk);
+  if (rebuilding) {
     for await (const batch of tombstones.read(log)) await ledger.call('adoptTombstones', batch);
   }
   await tombstones.merge(log, now);
+  await ledger.call('markRecovered', now);
   const report: RecoveryReport = {
     unfinishedRemoved,
     adopted: adopted.length - damaged,
     lost: missing.length,
     damaged,
-    rebuilt: ledger.fresh && onDisk.length > 0,
+    rebuilt: rebuilding && onDisk.length > 0,
   };
   if (missing.length > 0)
     log.error(
@@ -91,13 +94,15 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
 }
 
 /** Enters objects the ledger does not know. Returns how many are damaged. */
-async function adopt(parts: RecoveryParts, ids: readonly ObjectId[]): Promise<number> {
-  const { ledger, now, log } = parts;
-  const start = ledger.fresh ? 'assumed' : 'queued';
+async function adopt(
+  parts: RecoveryParts,
+  ids: readonly ObjectId[],
+  start: NewInstance['start'],
+): Promise<number> {
+  const { ledger, log } = parts;
   let damaged = 0;
   for (let at = 0; at < ids.length; at += instancesPerCommit) {
     const batch: NewInstance[] = [];
-    const unreadable: ObjectId[] = [];
     const slice = ids.slice(at, at + instancesPerCommit);
     const describeNext = async (): Promise<void> => {
       for (let id = slice.shift(); id !== undefined; id = slice.shift()) {
@@ -107,15 +112,13 @@ async function adopt(parts: RecoveryParts, ids: readonly ObjectId[]): Promise<nu
           if (!(error instanceof GantryError)) throw error;
           log.error({ code: error.code, objectId: id }, 'an object found on the disk cannot be read');
           batch.push(parts.describeUnreadable(id));
-          unreadable.push(id);
+          damaged += 1;
         }
       }
     };
     await Promise.all(Array.from({ length: opensAtOnce }, describeNext));
     batch.sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
     await ledger.call('admit', batch);
-    if (unreadable.length > 0) await ledger.call('holdObjects', unreadable, damagedReason, now);
-    damaged += unreadable.length;
   }
   return damaged;
 }
@@ -131,8 +134,19 @@ async function missingObjects(
   if (missing.size === 0) return [];
   for await (const batch of parts.tombstones.read(parts.log)) {
     const purged = batch.map((tombstone) => tombstone.objectId).filter((id) => missing.has(id));
-    if (purged.length > 0) await parts.ledger.call('markGone', purged, 'purged');
+    if (purged.length > 0) await parts.ledger.call('markPurged', purged);
     for (const id of purged) missing.delete(id);
   }
+  if (await parts.volumeMissing()) throw volumeMissing();
   return [...missing];
+}
+
+/** Objects held as damaged or lost that are here and whole (a disk that was away, a file put back) go on. */
+async function liftMended(parts: RecoveryParts, onDisk: readonly ObjectId[]): Promise<void> {
+  const present = new Set(onDisk);
+  const mended: ObjectId[] = [];
+  for (const id of await parts.ledger.call('brokenObjectIds')) {
+    if (present.has(id) && (await parts.isWhole(id))) mended.push(id);
+  }
+  if (mended.length > 0) await parts.ledger.call('liftBroken', mended, parts.now);
 }

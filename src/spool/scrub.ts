@@ -3,8 +3,9 @@ import { GantryError } from '../base/errors.ts';
 import { decodeTrailer } from './facts.ts';
 import type { LedgerClient } from './ledger-client.ts';
 import type { ObjectStore } from './object-store.ts';
-import { damagedReason, lostReason } from './recovery.ts';
+import { damagedReason, lostReason } from './reasons.ts';
 import type { ObjectId } from './types.ts';
+import { volumeMissing } from './volume.ts';
 
 export interface ScrubReport {
   readonly objects: number;
@@ -14,35 +15,47 @@ export interface ScrubReport {
   readonly missing: readonly ObjectId[];
 }
 
+interface ScrubParts {
+  readonly store: ObjectStore;
+  readonly ledger: LedgerClient;
+  readonly now: number;
+  volumeMissing(): Promise<boolean>;
+}
+
 /**
- * Reads every stored object to its end: each chunk's tag, the trailer, the digest of the whole. Damaged ones are
- * held (never sent, never deleted) and named.
+ * Reads every stored object to its end: each chunk's tag, the trailer, the digest of the whole. Damaged and missing
+ * ones are held (never sent, never deleted) and named; what was held so and is whole after all goes on.
+ * @throws GantryError SPOOL_VOLUME_MISSING where the volume went away meanwhile
  */
-export async function scrubObjects(
-  store: ObjectStore,
-  ledger: LedgerClient,
-  now: number,
-): Promise<ScrubReport> {
-  let objects = 0;
+export async function scrubObjects({
+  store,
+  ledger,
+  now,
+  volumeMissing: away,
+}: ScrubParts): Promise<ScrubReport> {
   let bytes = 0;
+  const whole: ObjectId[] = [];
   const damaged: ObjectId[] = [];
   const known = await ledger.call('presentObjectIds');
   const onDisk = await store.list();
   for (const id of onDisk) {
     try {
       bytes += await verifyObject(store, id);
-      objects += 1;
+      whole.push(id);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
-      if (error.code === 'OBJECT_NOT_FOUND') continue; // purged while we were reading others
-      objects += 1;
-      damaged.push(id);
+      // Not found: purged while we were reading others.
+      if (error.code !== 'OBJECT_NOT_FOUND') damaged.push(id);
     }
   }
-  if (damaged.length > 0) await ledger.call('holdObjects', damaged, damagedReason, now);
   const missing = await missingOf(known, onDisk, ledger);
+  if (await away()) throw volumeMissing();
+  if (damaged.length > 0) await ledger.call('holdObjects', damaged, damagedReason, now);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
-  return { objects, bytes, damaged, missing };
+  const broken = new Set(await ledger.call('brokenObjectIds'));
+  const mended = whole.filter((id) => broken.has(id));
+  if (mended.length > 0) await ledger.call('liftBroken', mended, now);
+  return { objects: whole.length + damaged.length, bytes, damaged, missing };
 }
 
 /** Known before the disk was listed, known still, and not on it: what was purged meanwhile is not missing. */
@@ -58,7 +71,8 @@ async function missingOf(
   return absent.filter((id) => still.has(id));
 }
 
-async function verifyObject(store: ObjectStore, id: ObjectId): Promise<number> {
+/** @returns its plain bytes. @throws GantryError OBJECT_* where it is not whole */
+export async function verifyObject(store: ObjectStore, id: ObjectId): Promise<number> {
   const stored = await store.open(id);
   try {
     const trailer = decodeTrailer(stored.trailer, stored.plainBytes);

@@ -12,8 +12,10 @@ import { openLedger } from './ledger-opening.ts';
 import type { QueueFilter } from './ledger-views.ts';
 import { newObjectId } from './object-id.ts';
 import { FileObjectStore } from './object-store.ts';
-import { holdsData, recover } from './recovery.ts';
-import { scrubObjects, type ScrubReport } from './scrub.ts';
+import { purgeVerified } from './purge.ts';
+import { damagedReason } from './reasons.ts';
+import { recover } from './recovery.ts';
+import { scrubObjects, type ScrubReport, verifyObject } from './scrub.ts';
 import { Tombstones } from './tombstones.ts';
 import {
   type AdmissionFacts,
@@ -40,7 +42,6 @@ import {
 } from './types.ts';
 import { spoolError, Volume, volumeMissing, type VolumeState } from './volume.ts';
 
-const purgeBatchMax = 500;
 const volumeWaitMs = 2000;
 const openingReason = { code: 'SPOOL_OPENING', words: 'The spool is being opened; try again in a moment.' };
 
@@ -56,6 +57,8 @@ export interface SpoolOptions {
   destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
   /** After how long without an image a study counts as settled, by modality. */
   quietMs(modalityName: string | null): number;
+  /** The ledger's thread ended by itself: the process has to be started anew. Nothing acknowledged is lost. */
+  died(error: Error): void;
 }
 
 /** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */
@@ -79,21 +82,31 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     this.#rows = new InstanceRows(keyring, (modalityName) => options.quietMs(modalityName));
     this.#store = new FileObjectStore(disk, directory, (epochId) => keyring.epochKey(epochId));
     this.#tombstones = new Tombstones(disk, join(directory, 'tombstones'), keyring);
-    this.#volume = new Volume({ disk, directory, volumeId: keyring.volumeId, reserveBytes, log });
+    this.#volume = new Volume({
+      disk,
+      directory,
+      volumeId: keyring.volumeId,
+      markedPath: join(dataDirectory, 'keys', 'volume-marked'),
+      reserveBytes,
+      log,
+      replaced: () => void this.#store.close(),
+    });
   }
 
   /**
    * Opens the ledger (a damaged one is set aside), brings it and the objects together, and lets objects in.
    * Where the volume is missing nothing is received or sent until it is back.
-   * @throws GantryError LEDGER_NEWER
+   * @throws GantryError LEDGER_UNAVAILABLE, LEDGER_NEWER
    */
   async start(): Promise<void> {
-    const { disk, dataDirectory, log } = this.#options;
-    const ledgerPath = join(dataDirectory, 'ledger.db');
-    const first = !(await holdsData(disk, dataDirectory));
+    const { disk, dataDirectory, log, died } = this.#options;
     await makeDirectoryDurably(disk, join(dataDirectory, 'spool'));
-    await this.#volume.start(first);
-    this.#ledger = await openLedger(disk, ledgerPath, log, () => this.#workMade());
+    await this.#volume.start();
+    this.#ledger = await openLedger(disk, join(dataDirectory, 'ledger.db'), {
+      log,
+      admitted: () => this.#workMade(),
+      died,
+    });
     await this.#recoverWherePossible();
   }
 
@@ -114,6 +127,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       tombstones: this.#tombstones,
       log,
       now: clock.now(),
+      volumeMissing: () => this.#volume.isMissing(),
+      isWhole: (objectId) => this.#isWhole(objectId),
       describe: (objectId, start) => this.#rows.read(this.#store, objectId, start),
       describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
     });
@@ -196,6 +211,10 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     this.#workMade();
   }
 
+  noteArchiveHad(studyKey: UidKey, destination: string, had: boolean): Promise<boolean> {
+    return this.#db.call('noteArchiveHad', studyKey, destination, had);
+  }
+
   nextForwardAt(destination: string): Promise<number | null> {
     return this.#db.call('nextDue', destination, 'queued', this.#now());
   }
@@ -227,22 +246,18 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.call('receiptWritten', studyKey, receiptNumber, revision);
   }
 
-  async purgeVerified(
+  purgeVerified(
     verifiedBefore: number,
   ): Promise<{ instances: number; bytes: number; epochsShredded: number }> {
-    let instances = 0;
-    let bytes = 0;
-    while (this.#ready) {
-      const batch = await this.#db.call('purgeable', verifiedBefore, purgeBatchMax);
-      if (batch.length === 0) break;
-      const ids = batch.map((one) => one.objectId);
-      await this.#tombstones.write(batch, this.#now());
-      await this.#store.remove(ids);
-      await this.#db.call('markGone', ids, 'purged');
-      instances += batch.length;
-      bytes += batch.reduce((sum, one) => sum + one.bytes, 0);
-    }
-    return { instances, bytes, epochsShredded: await this.#shredUnusedEpochs() };
+    return purgeVerified(verifiedBefore, {
+      ledger: this.#db,
+      store: this.#store,
+      tombstones: this.#tombstones,
+      keyring: this.#options.keyring,
+      now: () => this.#now(),
+      ready: () => this.#ready,
+      epochIsOpen: (epochId) => (this.#openEpochs.get(epochId) ?? 0) > 0,
+    });
   }
 
   counts(): Promise<SpoolCounts> {
@@ -270,13 +285,15 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return count;
   }
 
-  /** An operator's decision: the objects are deleted unsent. A later identical image is taken in afresh. */
+  /**
+   * An operator's decision: the deliveries are given up, and objects nobody needs any more are deleted. A later
+   * identical image is taken in afresh.
+   */
   async discard(filter: QueueFilter): Promise<number> {
-    const ids = await this.#db.call('discardable', filter);
-    await this.#db.call('markGone', ids, 'discarded');
-    await this.#store.remove(ids);
+    const { deliveries, objectIds } = await this.#db.call('discard', filter, this.#now());
+    await this.#store.remove(objectIds);
     this.#workMade();
-    return ids.length;
+    return deliveries;
   }
 
   /** Settles a conflict: send this object after all (the archive decides), or delete it. */
@@ -290,9 +307,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.flush();
   }
 
-  /** Reads and verifies every stored object; holds the damaged ones. */
+  /** Reads and verifies every stored object; holds the damaged ones. @throws GantryError SPOOL_VOLUME_MISSING */
   scrub(): Promise<ScrubReport> {
-    return scrubObjects(this.#store, this.#db, this.#now());
+    if (!this.#ready) return Promise.reject(volumeMissing());
+    const away = () => this.#volume.isMissing();
+    return scrubObjects({ store: this.#store, ledger: this.#db, now: this.#now(), volumeMissing: away });
   }
 
   /** False while the volume is away: its objects are then not missing, only out of reach. */
@@ -329,7 +348,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       encode: encodeTrailer,
       failed: (error) => this.#failed(error),
       noteWritten: (bytes) => this.#volume.noteWritten(bytes),
-      ended: () => this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 1) - 1),
+      ended: () => {
+        const left = (this.#openEpochs.get(epochId) ?? 1) - 1;
+        if (left > 0) this.#openEpochs.set(epochId, left);
+        else this.#openEpochs.delete(epochId);
+      },
     };
   }
 
@@ -344,26 +367,27 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     }
   }
 
-  #compare(facts: ObjectFacts): 'new' | 'identical' | 'other' {
+  async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {
     const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
-    if (known.length === 0) return 'new';
-    const identical = known.some(
+    const same = known.filter(
       (one) => one.digest === facts.dataSetSha256 && one.transferSyntax === facts.TransferSyntaxUID,
     );
-    return identical ? 'identical' : 'other';
+    for (const one of same) {
+      // The sender forgets its copy when we say that we have one: so look at ours first.
+      if (one.purged || (await this.#isWhole(one.objectId))) return 'identical';
+      await this.#db.flush();
+      await this.#db.call('holdObjects', [one.objectId], damagedReason, this.#now());
+    }
+    return known.length > same.length ? 'other' : 'new';
   }
 
-  /** Forgets the keys of epochs under which nothing is stored and nothing is being written. */
-  async #shredUnusedEpochs(): Promise<number> {
-    await this.#db.flush();
-    const inUse = new Set(await this.#db.call('epochsInUse'));
-    // An object whose epoch is not known could be sealed under any of them.
-    if (inUse.has('')) return 0;
-    const unused = this.#options.keyring
-      .pastEpochs()
-      .filter((id) => !inUse.has(id) && (this.#openEpochs.get(id) ?? 0) === 0);
-    await this.#options.keyring.forgetEpochs(unused);
-    for (const id of unused) this.#openEpochs.delete(id);
-    return unused.length;
+  async #isWhole(objectId: ObjectId): Promise<boolean> {
+    try {
+      await verifyObject(this.#store, objectId);
+      return true;
+    } catch (error) {
+      if (error instanceof GantryError) return false;
+      throw error;
+    }
   }
 }

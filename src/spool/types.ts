@@ -128,7 +128,13 @@ export interface DeliveryKey {
 
 /** A delivery taken for sending. Taking it is durable: a crash from here on leaves its outcome unknown. */
 export interface ForwardItem extends DeliveryKey {
+  readonly studyKey: UidKey;
   readonly bytes: number;
+  /**
+   * Whether the archive knew the study before we first sent any of it, or would not say: then it may hold the
+   * instance already, with other bytes, and keep those while it answers "stored". Null where it was not asked yet.
+   */
+  readonly archiveHad: boolean | null;
   /** Attempts before this one that count against the instance. */
   readonly attempts: number;
   /** How often the outcome of an attempt stayed unknown. */
@@ -151,6 +157,8 @@ export type ForwardSettlement = DeliveryKey &
         readonly to: 'delivered';
         /** True where the digest must be compared before purge: it already existed, or was unknown or a conflict. */
         readonly needsDigest: boolean;
+        /** The archive says that it had an instance under this UID before: only equal bytes prove that it is ours. */
+        readonly existed: boolean;
         /** A change the archive reported (B000, B006, B007), shown and counted. */
         readonly warning: Reason | null;
       }
@@ -172,6 +180,8 @@ export type ForwardSettlement = DeliveryKey &
 export interface ProofItem extends DeliveryKey {
   readonly bytes: number;
   readonly needsDigest: boolean;
+  /** See {@link ForwardSettlement}: equal pixel data is not enough. */
+  readonly existed: boolean;
   /** Looks so far that found nothing or could not look. */
   readonly polls: number;
   readonly deliveredAt: number;
@@ -193,7 +203,7 @@ export type ProofSettlement = DeliveryKey &
         readonly reason: Reason;
         readonly needsDigest?: boolean;
       }
-    /** The archive does not have it: send again. */
+    /** The archive does not have it: send again. Counts as an attempt, unless it was only assumed to be there. */
     | { readonly to: 'queued'; readonly retryAt: number; readonly reason: Reason }
     | { readonly to: 'held' | 'conflict'; readonly reason: Reason }
   );
@@ -203,6 +213,11 @@ export interface SpoolForward {
   /** Takes a batch of one study, or an empty list where nothing is due. Durable before it resolves. */
   takeForward(destination: string, limits: ForwardLimits): Promise<ForwardItem[]>;
   settleForward(settlements: readonly ForwardSettlement[]): Promise<void>;
+  /**
+   * Records, before anything of the study is sent, whether the archive knew it. The first record stands.
+   * @returns what is on record
+   */
+  noteArchiveHad(studyKey: UidKey, destination: string, had: boolean): Promise<boolean>;
   /** When the next queued delivery of this destination is due (ms since the epoch), or null. */
   nextForwardAt(destination: string): Promise<number | null>;
   open(objectId: ObjectId): Promise<OpenObject>;

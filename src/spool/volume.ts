@@ -27,8 +27,15 @@ interface VolumeOptions {
   readonly directory: string;
   /** What the marker must say: another volume in this place is not ours to write to. */
   readonly volumeId: string;
+  /**
+   * Written once the marker has been: as long as it is not there, this data directory is being made, and only then a
+   * missing marker is written. Lies outside the volume.
+   */
+  readonly markedPath: string;
   readonly reserveBytes: number;
   readonly log: Log;
+  /** The volume is back, or another directory is in its place: what was open of the old one is stale. */
+  replaced(): void;
 }
 
 export type VolumeState = 'ok' | 'full' | 'suspect' | 'missing';
@@ -42,6 +49,8 @@ export class Volume {
   #space: VolumeSpace = { freeBytes: 0, totalBytes: 0, freeFiles: null };
   #writtenSinceLook = 0;
   #markerOk = false;
+  #identity: string | null = null;
+  #looked = false;
   #suspect: Reason | null = null;
   #timer: NodeJS.Timeout | null = null;
   #testAt = 0;
@@ -51,12 +60,12 @@ export class Volume {
     this.#options = options;
   }
 
-  /** @param first true where this data directory is being made: only then a missing marker is written */
-  async start(first: boolean): Promise<void> {
-    const { disk, directory, volumeId } = this.#options;
-    const path = join(directory, markerName);
-    if (first && (await disk.facts(path)) === null) {
-      await writeFileDurably(disk, path, Buffer.from(JSON.stringify({ volumeId })));
+  async start(): Promise<void> {
+    const { disk, directory, volumeId, markedPath } = this.#options;
+    if ((await disk.facts(markedPath)) === null) {
+      const marker = Buffer.from(JSON.stringify({ volumeId }));
+      await writeFileDurably(disk, join(directory, markerName), marker);
+      await writeFileDurably(disk, markedPath, marker);
     }
     await this.#look();
     this.#timer = setInterval(() => {
@@ -129,10 +138,19 @@ export class Volume {
       this.#space = await disk.space(directory);
       this.#writtenSinceLook -= written;
       this.#markerOk = await this.#markerMatches();
+      await this.#noticeReplacement();
     } catch {
       this.#markerOk = false;
     }
     if (this.#suspect !== null && this.#markerOk && performance.now() >= this.#testAt) await this.#selfTest();
+  }
+
+  async #noticeReplacement(): Promise<void> {
+    const { disk, directory, replaced } = this.#options;
+    const identity = this.#markerOk ? ((await disk.facts(directory))?.identity ?? null) : null;
+    if (this.#identity !== identity && this.#looked) replaced();
+    this.#identity = identity;
+    this.#looked = true;
   }
 
   async #markerMatches(): Promise<boolean> {

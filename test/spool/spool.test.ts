@@ -34,6 +34,7 @@ async function deliver(spool: Spool): Promise<void> {
       destination: 'cloud',
       to: 'delivered',
       needsDigest: false,
+      existed: false,
       warning: null,
     })),
   );
@@ -230,6 +231,7 @@ describe('restart', () => {
         destination: 'cloud',
         to: 'delivered',
         needsDigest: false,
+        existed: false,
         warning: null,
       },
     ]);

@@ -1,0 +1,23 @@
+import type { Reason } from '../base/errors.ts';
+
+/* Why the spool itself parks or delays a delivery. */
+
+export const conflictReason: Reason = {
+  code: 'CONFLICT_HERE',
+  words: 'Another image with the same identity but other content was received before; an operator decides.',
+};
+
+export const interruptedReason: Reason = {
+  code: 'INTERRUPTED',
+  words: 'Sending was interrupted by a restart; it is sent again.',
+};
+
+export const damagedReason: Reason = {
+  code: 'OBJECT_DAMAGED',
+  words: 'The stored image is damaged and is not sent. Send it again from its modality.',
+};
+
+export const lostReason: Reason = {
+  code: 'OBJECT_LOST',
+  words: 'The stored image is missing from the disk. Send it again from its modality.',
+};
