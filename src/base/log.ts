@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 
 /** Structured logger. Messages are fixed words; facts go in fields; no patient data, no UID. */
 export interface Log {
@@ -12,8 +12,10 @@ export interface Log {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Anything that looks like a UID (three or more dotted components, long enough to name something). */
-const uidLike = /\b[0-2](?:\.\d+){4,}\b/g;
+/** Anything that looks like a UID: made from a UUID (`2.25.…`), or five and more dotted numbers (four are an address). */
+const uidLike = /(?<![\d.])(?:2\.25\.\d+|[0-2](?:\.\d+){4,})/g;
+/** Fields are flat; what lies deeper than this is not worth its risk. */
+const depthMax = 4;
 
 /**
  * Last line of defence: fields are chosen to be PHI-free where they are logged; this removes UIDs that an
@@ -27,9 +29,10 @@ function scrub(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return withoutUids(value);
   if (value instanceof Error) {
     const { code } = value as { code?: unknown };
-    return { name: value.name, code, message: withoutUids(value.message) };
+    return { name: value.name, code: scrub(code, depth + 1), message: withoutUids(value.message) };
   }
-  if (depth >= 4 || value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== 'object') return value;
+  if (depth >= depthMax) return '[…]';
   if (Array.isArray(value)) return value.map((item) => scrub(item, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, scrub(item, depth + 1)]));
 }
@@ -39,18 +42,31 @@ function scrub(value: unknown, depth = 0): unknown {
  * @param sink where lines go; standard output by default
  */
 export function createLog(level: LogLevel, sink: { write(line: string): void } = process.stdout): Log {
-  return pino(
+  const root = pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
+
         log: (fields) => scrub(fields) as Record<string, unknown>,
       },
     },
     sink,
   );
+  return scrubbing(root);
+}
+
+/** The library applies its formatters to a line's own fields only, not to those a child carries. */
+function scrubbing(logger: Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => scrubbing(logger.child(scrub(fields) as Record<string, unknown>)),
+  };
 }
 
 export const silentLog: Log = createLog('silent');

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
+import { objectReadFailure } from '../spool/read-failure.ts';
 import type { ObjectFacts, ObjectId, SettledStudy, SpoolProof } from '../spool/types.ts';
 import {
   encodeReceipt,
@@ -147,13 +147,13 @@ export class ReceiptWriter {
     };
   }
 
-  /** @returns the object's own facts, or null where it was purged */
+  /** @returns the object's own facts, or null where it cannot tell them any more: purged, damaged or lost */
   async #facts(objectId: ObjectId): Promise<ObjectFacts | null> {
     try {
       await using object = await this.#options.spool.open(objectId);
       return object.facts;
     } catch (error) {
-      if (error instanceof GantryError && error.code === 'OBJECT_NOT_FOUND') return null;
+      if (objectReadFailure(error).lasting) return null;
       throw error;
     }
   }

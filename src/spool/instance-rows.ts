@@ -18,13 +18,18 @@ export class InstanceRows {
     return this.#keyring.keyedHash(uid) as UidKey;
   }
 
+  /** Of a data set's SHA-256: the plain one would confirm a guess at a known image. */
+  digestKey(sha256: string): string {
+    return this.#keyring.keyedHash(`data set ${sha256}`);
+  }
+
   of(objectId: ObjectId, epochId: string, facts: ObjectFacts, start: NewInstance['start']): NewInstance {
     return {
       objectId,
       uidKey: this.uidKey(facts.SOPInstanceUID),
       // Without a study the instance stands alone.
       studyKey: this.uidKey(facts.StudyInstanceUID ?? `instance ${facts.SOPInstanceUID}`),
-      digest: facts.dataSetSha256,
+      digest: this.digestKey(facts.dataSetSha256),
       transferSyntax: facts.TransferSyntaxUID,
       bytes: facts.dataSetBytes,
       receivedAt: facts.receivedAt,

@@ -9,6 +9,7 @@ export interface NewInstance {
   readonly objectId: ObjectId;
   readonly uidKey: UidKey;
   readonly studyKey: UidKey;
+  /** Keyed hash of the data set's SHA-256. */
   readonly digest: string;
   readonly transferSyntax: string;
   readonly bytes: number;
@@ -147,12 +148,14 @@ export function recoverInFlight(db: LedgerDatabase): void {
   db.run('UPDATE delivery SET in_flight = 0 WHERE in_flight = 1');
 }
 
-/** Verified long enough ago, and still here. */
+/** Verified long enough ago, still here, and described by its study's receipt: afterwards nothing could describe it. */
 export function purgeable(db: LedgerDatabase, verifiedBefore: number, instancesMax: number): Tombstone[] {
   return db
     .all(
-      `SELECT object_id, uid_key, digest, transfer_syntax, verified_at, bytes FROM instance
-     WHERE state = 'verified' AND gone IS NULL AND verified_at < ? ORDER BY verified_at LIMIT ?`,
+      `SELECT object_id, uid_key, digest, transfer_syntax, verified_at, bytes
+     FROM instance JOIN study USING (study_key)
+     WHERE state = 'verified' AND gone IS NULL AND verified_at < ? AND receipt_revision >= revision
+     ORDER BY verified_at LIMIT ?`,
       verifiedBefore,
       instancesMax,
     )

@@ -32,7 +32,7 @@ export function settledStudies(db: LedgerDatabase, studiesMax: number, now: numb
          SELECT 1 FROM instance i JOIN delivery d ON d.instance = i.seq
          WHERE i.study_key = study.study_key AND i.gone IS NULL AND (d.state = 'queued'
            OR d.state = 'delivered' AND coalesce(d.reason_code, '') NOT LIKE 'CANNOT_VERIFY%')))
-     LIMIT ?`,
+     ORDER BY random() LIMIT ?`,
     now,
     studiesMax,
   );

@@ -98,11 +98,28 @@ export class LedgerDatabase {
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB; anything else (locked, no space, no descriptors) says nothing about the content. */
 function isCorruption(error: unknown): boolean {
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-  return code === 11 || code === 26;
+  return [11, 26].includes(resultCode(error));
+}
+
+/** The primary result code of SQLite (https://sqlite.org/rescode.html), 0 for any other error. */
+function resultCode(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
 }
 
 function ledgerUnavailable(cause: unknown): GantryError {
+  // SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN
+  if ([3, 8, 14].includes(resultCode(cause))) {
+    return new GantryError(
+      {
+        code: 'LEDGER_UNAVAILABLE',
+        kind: 'permanent',
+        message: 'The ledger database cannot be opened for writing: this user may not, or it is not a file.',
+        nextStep:
+          'Give "ledger.db" and the files beside it (-wal, -shm) to the user the gateway runs as. Nothing is lost.',
+      },
+      { cause },
+    );
+  }
   return new GantryError(
     {
       code: 'LEDGER_UNAVAILABLE',
@@ -136,6 +153,7 @@ export interface DirectoryLock {
 /**
  * Takes the data directory for this process, by SQLite's own file lock on `DATA/lock`.
  * @returns null where another process holds it
+ * @throws SQLite's own error where the file cannot be opened or locked at all
  */
 export function lockDirectory(path: string): DirectoryLock | null {
   const db = new DatabaseSync(path, { timeout: 0 });
@@ -144,8 +162,10 @@ export function lockDirectory(path: string): DirectoryLock | null {
       'PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS lock (x); COMMIT; BEGIN EXCLUSIVE;',
     );
     return { release: () => db.close() };
-  } catch {
+  } catch (error) {
     db.close();
-    return null;
+    // SQLITE_BUSY
+    if (resultCode(error) === 5) return null;
+    throw error;
   }
 }

@@ -369,8 +369,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
 
   async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {
     const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
+    const digest = this.#rows.digestKey(facts.dataSetSha256);
     const same = known.filter(
-      (one) => one.digest === facts.dataSetSha256 && one.transferSyntax === facts.TransferSyntaxUID,
+      (one) => one.digest === digest && one.transferSyntax === facts.TransferSyntaxUID,
     );
     for (const one of same) {
       // The sender forgets its copy when we say that we have one: so look at ours first.

@@ -7,8 +7,10 @@ import { newObjectId } from './object-id.ts';
 
 const purpose = 'tombstones';
 const fileBytesMax = 256 * 1024 * 1024;
-/** More files than this are merged into one at start. */
+/** More files than this are merged at start. */
 const filesMax = 200;
+/** A file of so many tombstones is far below {@link fileBytesMax}, and is full: it is not merged again. */
+const tombstonesPerFile = 100_000;
 
 /**
  * What was purged after it was verified, so that a late duplicate is still recognised: a sealed file for each
@@ -41,20 +43,26 @@ export class Tombstones {
     }
   }
 
-  /** Keeps the number of files bounded. */
+  /** Keeps the number of files bounded: small ones are put together. */
   async merge(log: Log, now: number): Promise<void> {
     const names = await this.#names();
     if (names.length <= filesMax) return;
-    const all: Tombstone[] = [];
-    const merged: string[] = [];
+    let pending: Tombstone[] = [];
+    let merged: string[] = [];
+    const writeOut = async (): Promise<void> => {
+      if (pending.length > 0) await this.write(pending, now);
+      for (const name of merged) await this.#disk.remove(join(this.#directory, name));
+      pending = [];
+      merged = [];
+    };
     for (const name of names) {
       const one = await this.#readOne(name, log);
-      if (one === null) continue;
-      all.push(...one);
+      if (one === null || one.length >= tombstonesPerFile) continue;
+      if (pending.length + one.length > tombstonesPerFile) await writeOut();
+      pending.push(...one);
       merged.push(name);
     }
-    await this.write(all, now);
-    for (const name of merged) await this.#disk.remove(join(this.#directory, name));
+    await writeOut();
   }
 
   async #names(): Promise<string[]> {

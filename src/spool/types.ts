@@ -253,8 +253,8 @@ export interface SpoolProof {
   settledStudies(studiesMax: number): Promise<SettledStudy[]>;
   receiptWritten(studyKey: UidKey, receiptNumber: number, revision: number): Promise<void>;
   /**
-   * Deletes objects whose every delivery was verified before the given time: durable tombstone, then unlink;
-   * then shreds the keys of epochs that hold nothing any more.
+   * Deletes objects whose every delivery was verified before the given time, once their study's receipt is written:
+   * durable tombstone, then unlink; then shreds the keys of epochs that hold nothing any more.
    */
   purgeVerified(
     verifiedBefore: number,

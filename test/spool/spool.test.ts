@@ -16,7 +16,7 @@ import type { ForwardItem, ObjectId, QueueEntry } from '../../src/spool/types.ts
 import { filesBelow, objectFiles, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
-import { admit, openSpool, testInstance } from '../fixtures/open-spool.ts';
+import { admit, openSpool, testInstance, writeReceipts } from '../fixtures/open-spool.ts';
 
 const limits = { instancesMax: 100, bytesMax: 1e9, order: 'oldest' } as const;
 const dayMs = 86_400_000;
@@ -363,7 +363,9 @@ describe('work', () => {
     const first = await openSpool(data.path, { clock });
     await admit(first.spool, testInstance({ bytes: 100 }));
     await verify(first.spool);
-    await admit(first.spool, testInstance({ bytes: 200 }));
+    clock.advance(30_000);
+    await writeReceipts(first.spool);
+    await admit(first.spool, testInstance({ bytes: 200, study: '1.2.3.2' }));
     await first.spool.flush();
     clock.advance(60_000);
     expect(await first.spool.counts()).toMatchObject({
@@ -372,10 +374,13 @@ describe('work', () => {
       modalities: { ct1: { received: 2 } },
       destinations: { cloud: { queued: 1, verified: 1, queuedBytes: 200 } },
     });
-    await first.spool.purgeVerified(clock.now());
+    await verify(first.spool);
+    clock.advance(60_000);
+    await writeReceipts(first.spool);
+    expect(await first.spool.purgeVerified(clock.now())).toMatchObject({ instances: 2 });
     await first.stop();
     const second = await openSpool(data.path, { clock });
-    expect((await second.spool.counts()).totals).toMatchObject({ received: 2, verified: 1 });
+    expect((await second.spool.counts()).totals).toMatchObject({ received: 2, verified: 2 });
     await second.stop();
   });
 
@@ -404,18 +409,20 @@ describe('work', () => {
 });
 
 describe('purge', () => {
-  it('deletes only what is verified, remembers it, and recognises a late duplicate and a late conflict', async () => {
+  it('deletes only what is verified and has a receipt, remembers it, and recognises a late duplicate and a late conflict', async () => {
     using data = temporaryDirectory();
     const clock = new ManualClock();
     const first = await openSpool(data.path, { clock });
-    const verified = testInstance();
+    const verified = testInstance({ study: '1.2.3.9' });
     await admit(first.spool, verified);
     await verify(first.spool);
     await admit(first.spool, testInstance());
     await deliver(first.spool);
     await admit(first.spool, testInstance());
     await first.spool.flush();
-    clock.advance(1000);
+    clock.advance(30_000);
+    expect(await first.spool.purgeVerified(clock.now())).toMatchObject({ instances: 0 });
+    await writeReceipts(first.spool);
     expect(await first.spool.purgeVerified(clock.now())).toMatchObject({ instances: 1, bytes: 1000 });
     expect(objectFiles(data.path)).toHaveLength(2);
     expect(await admit(first.spool, verified)).toBe('duplicate');
@@ -432,10 +439,11 @@ describe('purge', () => {
   it('shreds the key of an epoch once nothing needs it', async () => {
     using data = temporaryDirectory();
     const clock = new ManualClock();
-    const { spool, keyring, stop } = await openSpool(data.path, { clock });
+    const { spool, keyring, stop } = await openSpool(data.path, { clock, quietMs: 0 });
     await admit(spool, testInstance());
     const sealed = readFileSync(objectFiles(data.path)[0] ?? '');
     await verify(spool);
+    await writeReceipts(spool);
     clock.advance(dayMs);
     keyring.currentEpoch();
     await expect.poll(() => keyring.pastEpochs().length).toBe(1);
