@@ -43,18 +43,21 @@ export class Destination {
   }
 
   state(now: number): DestinationInput {
-    const { state, reason, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
+    const { state, reason, reached, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
+    const { tlsDaysLeft, bytesSent } = this.#client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
       state,
       reason,
+      reached,
       stateSince: this.#since.of('state', state, now),
       nextAttemptAt,
       lastDeliveredAt,
       lastVerifiedAt,
       cannotVerify,
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
-      ...this.#client.line(),
+      tlsDaysLeft,
+      bytesSent,
     };
   }
 }

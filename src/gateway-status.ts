@@ -3,7 +3,7 @@ import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
 import type { Probes } from './health/probes.ts';
-import type { StatusReport } from './health/status.ts';
+import type { RejectionReport, StatusReport } from './health/status.ts';
 import { buildStatus, type ModalityInput } from './health/status-builder.ts';
 import type { IntakeListener } from './intake/listener.ts';
 import type { Spool } from './spool/spool.ts';
@@ -13,6 +13,8 @@ interface StatusParts {
   readonly clock: Clock;
   readonly version: string;
   readonly current: CurrentConfig;
+  /** Why the configuration file given at start is not in use, or null. */
+  readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
   readonly listener: IntakeListener;
   readonly destinations: readonly Destination[];
@@ -37,7 +39,8 @@ export class StatusGatherer {
   }
 
   async report(): Promise<StatusReport> {
-    const { clock, version, current, spool, listener, destinations, probes, port } = this.#parts;
+    const { clock, version, current, configRejected, spool, listener } = this.#parts;
+    const { destinations, probes, port } = this.#parts;
     const { config, generation } = current;
     const now = clock.now();
     const gate = spool.intakeGate();
@@ -48,6 +51,7 @@ export class StatusGatherer {
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
       configGeneration: generation,
+      configRejected,
       counts: await this.#readCounts(),
       intake: {
         open: gate.open,

@@ -1,49 +1,25 @@
 import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, systemClock } from './base/clock.ts';
-import { type Disk, nodeDisk } from './base/disk.ts';
-import type { Log } from './base/log.ts';
 import { version } from './base/version.ts';
 import type { Config } from './config/schema.ts';
-import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
-import { Keyring } from './crypto/keyring.ts';
-import { SealedFile } from './crypto/sealed-file.ts';
-import { destinationsOf } from './forward/routes.ts';
 import { Destination } from './gateway-destination.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
+import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { Metrics } from './health/metrics.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
 import type { IntakeOptions } from './intake/options.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
-import { FileReceiptStore } from './proof/receipt-store.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
-import { lockDataDirectory } from './spool/data-lock.ts';
-import { setLedgerAside } from './spool/ledger-opening.ts';
-import { holdsData } from './spool/recovery.ts';
-import { Spool } from './spool/spool.ts';
 import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
 import { loadPage } from './web/page.ts';
 import { WebServer } from './web/server.ts';
 
-const configBytesMax = 16 * 1024 * 1024;
 const associationGraceMs = 30_000;
-const defaultQuietMs = 30_000;
-
-export interface GatewayOptions {
-  readonly dataDirectory: string;
-  /** Text of the `--config` file, or null where none was given. */
-  readonly configText: string | null;
-  readonly log: Log;
-  readonly clock?: Clock;
-  readonly disk?: Disk;
-  /** A part that everything depends on ended by itself: end the process, so that it is started anew. */
-  readonly died?: (error: Error) => void;
-}
 
 export interface GatewayPorts {
   readonly dicom: number;
@@ -76,7 +52,7 @@ export class Gateway {
    * Opens the data directory and starts every room; accepts associations once it resolves.
    * @throws GantryError DATA_LOCKED, CONFIG_*, KEYS_*, LEDGER_NEWER, INTAKE_PORT, WEB_LISTEN …; nothing stays behind
    */
-  static async start(options: GatewayOptions): Promise<Gateway> {
+  static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
     const parts = startRooms(store, stack);
@@ -101,94 +77,6 @@ export class Gateway {
   async stop(): Promise<void> {
     await this.#stack.disposeAsync();
   }
-}
-
-interface Store {
-  readonly dataDirectory: string;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly keyring: Keyring;
-  readonly current: CurrentConfig;
-  readonly spool: Spool;
-  readonly receipts: FileReceiptStore;
-}
-
-/** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
-async function openStore(options: GatewayOptions, stack: AsyncDisposableStack): Promise<Store> {
-  const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
-  const lock = await lockDataDirectory(disk, dataDirectory);
-  stack.defer(() => lock.release());
-  const keyring = await Keyring.open({
-    disk,
-    directory: join(dataDirectory, 'keys'),
-    clock,
-    log,
-    mayCreate: !(await holdsData(disk, dataDirectory)),
-  });
-  const configFile = {
-    path: join(dataDirectory, 'config', 'config'),
-    purpose: 'config',
-    bytesMax: configBytesMax,
-  };
-  const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
-  if (options.configText !== null) await importConfig(configStore, options.configText, log);
-  const current = configStore.current();
-  const spool = new Spool({
-    disk,
-    clock,
-    log,
-    keyring,
-    dataDirectory,
-    died,
-    ...spoolOptions(current.config),
-  });
-  await spool.start();
-  stack.defer(() => spool.stop());
-  const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, spool, receipts };
-}
-
-/** Nobody said what to do: let the process end. */
-function throwLater(error: Error): void {
-  setImmediate(() => {
-    throw error;
-  });
-}
-
-/** A changed file that is not valid never replaces the configuration in use: it is reported. */
-async function importConfig(store: ConfigStore, text: string, log: Log): Promise<void> {
-  try {
-    const outcome = await store.importFile(text);
-    log.info({ outcome }, 'configuration file read');
-  } catch (error) {
-    if (!(error instanceof ConfigRejectedError) || !hasConfig(store)) throw error;
-    log.error(
-      { code: error.code, problems: error.problems },
-      'the changed configuration file is not valid; the one in use stays',
-    );
-  }
-}
-
-function hasConfig(store: ConfigStore): boolean {
-  try {
-    store.current();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function spoolOptions(config: Config) {
-  const destinations = destinationsOf(config.routes, Object.keys(config.destinations));
-  return {
-    reserveBytes: config.spool.reserveBytes,
-    destinationsOf: () => destinations,
-    quietMs: (modalityName: string | null) => {
-      const modality = modalityName === null ? undefined : config.modalities[modalityName];
-      return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;
-    },
-  };
 }
 
 interface Rooms {
@@ -248,6 +136,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     clock,
     version,
     current,
+    configRejected: store.configRejected,
     spool,
     listener,
     destinations,
@@ -326,35 +215,4 @@ function forwardedByResult(destinations: readonly Destination[]): Record<string,
     }
   }
   return results;
-}
-
-/** The operator's hand on the data directory of a gateway that is not running. */
-export interface OfflineGateway extends AsyncDisposable {
-  readonly operator: Operator;
-  readonly spool: Spool;
-}
-
-/**
- * Opens a data directory without receiving or sending anything.
- * @param rebuild sets the ledger aside first, so that it is rebuilt from the objects
- * @throws GantryError DATA_LOCKED where a gateway runs on it, CONFIG_MISSING, KEYS_*
- */
-export async function openOffline(
-  dataDirectory: string,
-  log: Log,
-  { rebuild = false }: { rebuild?: boolean } = {},
-): Promise<OfflineGateway> {
-  await using stack = new AsyncDisposableStack();
-  if (rebuild) {
-    const lock = await lockDataDirectory(nodeDisk, dataDirectory);
-    await setLedgerAside(nodeDisk, join(dataDirectory, 'ledger.db'));
-    lock.release();
-  }
-  const store = await openStore({ dataDirectory, configText: null, log }, stack);
-  const opened = stack.move();
-  return {
-    operator: createOperator(store),
-    spool: store.spool,
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  };
 }

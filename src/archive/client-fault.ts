@@ -1,4 +1,5 @@
 import { systemErrorCode } from '../base/errors.ts';
+import type { RequestFault } from './port.ts';
 
 /**
  * Whom a failure without an answer of the archive is put down to.
@@ -15,20 +16,27 @@ export interface FaultText {
   readonly words: string;
 }
 
-/** Faults the clients name themselves. */
+/** Faults the clients name themselves; `{file}` is where the path goes, where one file is at fault. */
 const ownFaults = {
   ABORTED: { side: 'ourselves', words: 'Gantry ended the request' },
   SEND_STALLED: { side: 'line', words: 'the archive stopped taking bytes' },
-  PASSWORD_FILE_UNREADABLE: { side: 'sign-in', words: 'the password file cannot be read' },
-  TOKEN_FILE_UNREADABLE: { side: 'sign-in', words: 'the token file cannot be read' },
-  CLIENT_SECRET_FILE_UNREADABLE: { side: 'sign-in', words: 'the client secret file cannot be read' },
+  ANSWER_LATE: { side: 'line', words: 'the archive did not answer in time' },
+  PASSWORD_FILE_UNREADABLE: { side: 'sign-in', words: 'the password file{file} cannot be read' },
+  TOKEN_FILE_UNREADABLE: { side: 'sign-in', words: 'the token file{file} cannot be read' },
+  CLIENT_SECRET_FILE_UNREADABLE: { side: 'sign-in', words: 'the client secret file{file} cannot be read' },
   OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id or secret' },
   OAUTH_UNAVAILABLE: { side: 'line', words: 'the token service cannot be reached or is out of order' },
   OAUTH_ANSWER_INVALID: { side: 'setup', words: 'the token address does not answer like a token service' },
-  CA_FILE_UNREADABLE: { side: 'setup', words: 'the certificate authority file cannot be read' },
-  CLIENT_CERTIFICATE_UNREADABLE: { side: 'setup', words: 'the client certificate or key cannot be read' },
-  TLS_FILES_INVALID: { side: 'setup', words: 'the certificate, key or authority file is not valid PEM' },
-  PROXY_PASSWORD_FILE_UNREADABLE: { side: 'setup', words: "the proxy's password file cannot be read" },
+  CA_FILE_UNREADABLE: { side: 'setup', words: 'the certificate authority file{file} cannot be read' },
+  CLIENT_CERTIFICATE_UNREADABLE: {
+    side: 'setup',
+    words: 'the client certificate or key{file} cannot be read',
+  },
+  TLS_FILES_INVALID: {
+    side: 'setup',
+    words: 'the certificate, key or authority file{file} is not valid PEM',
+  },
+  PROXY_PASSWORD_FILE_UNREADABLE: { side: 'setup', words: "the proxy's password file{file} cannot be read" },
   PROXY_SIGN_IN_REFUSED: { side: 'setup', words: 'the proxy refused the user name or password' },
   PROXY_REFUSED: { side: 'setup', words: 'the proxy refuses to connect to the archive' },
   PROXY_UNAVAILABLE: { side: 'line', words: 'the proxy cannot be reached or cannot reach the archive' },
@@ -71,9 +79,15 @@ const knownFaults: Readonly<Record<string, FaultText>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: { side: 'line', words: 'the certificate is for another host name' },
 };
 
-/** @returns side and words for a code of a failed request or read */
-export function faultText(code: string): FaultText {
-  if (Object.hasOwn(ownFaults, code)) return ownFaults[code as OwnFaultCode];
+/**
+ * @param file the file named in the configuration that is at fault, where it is one
+ * @returns side and words for a code of a failed request or read
+ */
+export function faultText(code: string, file: string | null = null): FaultText {
+  if (Object.hasOwn(ownFaults, code)) {
+    const { side, words } = ownFaults[code as OwnFaultCode];
+    return { side, words: withFile(words, file) };
+  }
   if (Object.hasOwn(knownFaults, code)) return knownFaults[code] as FaultText;
   if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/.test(code)) {
     return { side: 'line', words: 'the archive refused the TLS connection (client certificate?)' };
@@ -81,15 +95,28 @@ export function faultText(code: string): FaultText {
   return { side: 'line', words: 'the connection to the archive failed' };
 }
 
+function withFile(words: string, file: string | null): string {
+  return words.replace('{file}', () => (file === null ? '' : ` ${file}`));
+}
+
 /** A request that could not be made, for one of the causes the clients know by name. */
 export class ClientFault extends Error {
   override readonly name = 'ClientFault';
   readonly code: OwnFaultCode;
+  /** Path of the file at fault, as the configuration names it; null where it is no single file. */
+  readonly file: string | null;
 
-  constructor(code: OwnFaultCode, options?: { cause?: unknown }) {
-    super(ownFaults[code].words, options);
+  constructor(code: OwnFaultCode, { file = null, cause }: { file?: string | null; cause?: unknown } = {}) {
+    super(withFile(ownFaults[code].words, file), { cause });
     this.code = code;
+    this.file = file;
   }
+}
+
+/** What a request was rejected with, in the terms of the port. */
+export function requestFault(error: unknown): RequestFault {
+  const file = error instanceof ClientFault ? error.file : null;
+  return file === null ? { code: faultCode(error) } : { code: faultCode(error), file };
 }
 
 /** The code of whatever a request was rejected with: stable, upper-case, nothing of the peer's text. */

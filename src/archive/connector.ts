@@ -28,7 +28,8 @@ function secureConnector(files: TlsFiles, allowH2: boolean, connectMs: number): 
       if (made?.context !== secureContext) {
         made = {
           context: secureContext,
-          connect: buildConnector({ allowH2, timeout: connectMs, secureContext }),
+          // Said aloud: left out, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would switch the check off.
+          connect: buildConnector({ allowH2, timeout: connectMs, secureContext, rejectUnauthorized: true }),
         };
       }
       made.connect(options, callback);

@@ -4,15 +4,16 @@ import { multipartBoundary, mediaTypeParameter, multipartParts } from '../dicom/
 import { type SplitPart10, splitPart10 } from '../dicom/part10.ts';
 import { parseUid, type StudyInstanceUID, type TransferSyntaxUID } from '../dicom/uid.ts';
 import { bodyText, readBounded } from './bounded-body.ts';
-import { faultCode } from './client-fault.ts';
+import { faultCode, requestFault } from './client-fault.ts';
 import { type DicomJson, isDicomJson, numberOf, textOf } from './dicom-json.ts';
 import type { DicomWebPaths, PlacedInstance } from './dicomweb-paths.ts';
-import { headerOf, type LineAnswer } from './http-line.ts';
+import { headerOf, type LineAnswer, retryAfterMs } from './http-line.ts';
 import type {
   ArchivedFacts,
   FindAnswer,
   InstanceRef,
   MetadataAnswer,
+  PingAnswer,
   ReadFailure,
   RetrieveAnswer,
 } from './port.ts';
@@ -33,13 +34,27 @@ export class DicomWebReader {
   readonly #paths: DicomWebPaths;
   readonly #line: SignedLine;
   readonly #clock: Clock;
+  readonly #pingMs: number;
   /** Whether a read has ever been answered: 404 means "not there" from then on, not "no such service". */
   #servesReads = false;
 
-  constructor(paths: DicomWebPaths, line: SignedLine, clock: Clock) {
+  constructor(paths: DicomWebPaths, line: SignedLine, clock: Clock, pingMs: number) {
     this.#paths = paths;
     this.#line = line;
     this.#clock = clock;
+    this.#pingMs = pingMs;
+  }
+
+  async ping(signal: AbortSignal): Promise<PingAnswer> {
+    const late = AbortSignal.timeout(this.#pingMs);
+    try {
+      const answer = await this.#probe(AbortSignal.any([signal, late]));
+      const { statusCode: status } = answer;
+      return { kind: 'answered', status, retryAfterMs: retryAfterMs(answer, this.#clock.now()) };
+    } catch (error) {
+      if (signal.aborted) return { kind: 'failed', code: 'ABORTED' };
+      return { kind: 'failed', ...(late.aborted ? { code: 'ANSWER_LATE' } : requestFault(error)) };
+    }
   }
 
   async find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer> {
@@ -161,21 +176,26 @@ export class DicomWebReader {
     if (this.#servesReads) return { kind: 'absent' };
     let answer: LineAnswer;
     try {
-      answer = await this.#line.request({
-        method: 'GET',
-        path: this.#paths.probe(),
-        headers: { accept: json },
-        signal,
-      });
+      answer = await this.#probe(signal);
     } catch (error) {
       return unavailable(signal.aborted ? 'ABORTED' : faultCode(error));
     }
-    await discard(answer);
+    if (this.#servesReads) return { kind: 'absent' };
     if (answer.statusCode === 404) return unsupported('HTTP_404');
-    if (answer.statusCode !== 200 && answer.statusCode !== 204)
-      return statusFailure(answer, this.#clock.now());
-    this.#servesReads = true;
-    return { kind: 'absent' };
+    return statusFailure(answer, this.#clock.now());
+  }
+
+  /** The cheapest question; what the answer lists is dropped unread. */
+  async #probe(signal: AbortSignal): Promise<LineAnswer> {
+    const answer = await this.#line.request({
+      method: 'GET',
+      path: this.#paths.probe(),
+      headers: { accept: json },
+      signal,
+    });
+    await discard(answer);
+    if (answer.statusCode === 200 || answer.statusCode === 204) this.#servesReads = true;
+    return answer;
   }
 }
 

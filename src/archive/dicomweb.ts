@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { AuthConfig, ClientCertificateConfig, ProxyConfig } from '../config/schema.ts';
 import type { StudyInstanceUID } from '../dicom/uid.ts';
 import { readBounded } from './bounded-body.ts';
-import { faultCode } from './client-fault.ts';
+import { requestFault } from './client-fault.ts';
 import { createCredentials } from './credentials.ts';
 import { DicomWebPaths } from './dicomweb-paths.ts';
 import { DicomWebReader } from './dicomweb-reader.ts';
@@ -14,7 +14,7 @@ import {
   type LineLimits,
   retryAfterMs,
 } from './http-line.ts';
-import type { ArchiveClient, ArchiveLine, InstanceRef, StoreAnswer, StoreItem } from './port.ts';
+import type { ArchiveClient, ArchiveLine, InstanceRef, PingAnswer, StoreAnswer, StoreItem } from './port.ts';
 import { SignedLine } from './signed-line.ts';
 import { readStoreResponse, unreadableResponse } from './store-answer.ts';
 import { StoreBody } from './store-body.ts';
@@ -71,7 +71,7 @@ export function createDicomWebClient(options: DicomWebOptions): ArchiveClient {
     clientAuthentication: token.clientAuthentication,
     clock,
   });
-  return new DicomWebClient(paths, new SignedLine(line, credentials), limits.sendIdleMs, clock);
+  return new DicomWebClient(paths, new SignedLine(line, credentials, clock), limits, clock);
 }
 
 class DicomWebClient implements ArchiveClient {
@@ -82,10 +82,10 @@ class DicomWebClient implements ArchiveClient {
   readonly #clock: Clock;
   #bytesSent = 0;
 
-  constructor(paths: DicomWebPaths, line: SignedLine, sendIdleMs: number, clock: Clock) {
+  constructor(paths: DicomWebPaths, line: SignedLine, { sendIdleMs, pingMs }: LineLimits, clock: Clock) {
     this.#paths = paths;
     this.#line = line;
-    this.#reader = new DicomWebReader(paths, line, clock);
+    this.#reader = new DicomWebReader(paths, line, clock, pingMs);
     this.#sendIdleMs = sendIdleMs;
     this.#clock = clock;
   }
@@ -110,8 +110,10 @@ class DicomWebClient implements ArchiveClient {
     } catch (error) {
       if (body.sourceError !== null && !signal.aborted)
         return { kind: 'source-failed', error: body.sourceError.error };
-      const code = signal.aborted ? 'ABORTED' : body.stalled.aborted ? 'SEND_STALLED' : faultCode(error);
-      return { kind: 'failed', phase: body.phase, code };
+      const failed = { kind: 'failed', phase: body.phase } as const;
+      if (signal.aborted) return { ...failed, code: 'ABORTED' };
+      if (body.stalled.aborted) return { ...failed, code: 'SEND_STALLED' };
+      return { ...failed, ...requestFault(error) };
     } finally {
       body.end();
       this.#bytesSent += body.handedBytes;
@@ -133,6 +135,10 @@ class DicomWebClient implements ArchiveClient {
       retryAfterMs: retryAfterMs(answer, this.#clock.now()),
       ...response,
     };
+  }
+
+  ping(signal: AbortSignal): Promise<PingAnswer> {
+    return this.#reader.ping(signal);
   }
 
   find(ref: InstanceRef, signal: AbortSignal): ReturnType<ArchiveClient['find']> {
@@ -158,7 +164,7 @@ class DicomWebClient implements ArchiveClient {
   line(): ArchiveLine {
     const endsAt = this.#line.certificateEndsAt;
     const tlsDaysLeft = endsAt === null ? null : Math.floor((endsAt - this.#clock.now()) / msPerDay);
-    return { tlsDaysLeft, bytesSent: this.#bytesSent };
+    return { tlsDaysLeft, bytesSent: this.#bytesSent, answeredAt: this.#line.answeredAt };
   }
 
   close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
 import { Connections, type ConnectorOptions } from './connector.ts';
 
-/** How long one step of an exchange may make no progress; none bounds an exchange as a whole. */
+/** How long one step of an exchange may make no progress; only `pingMs` bounds an exchange as a whole. */
 export interface LineLimits {
   /** Name look-up, connection, tunnel, TLS: each. */
   readonly connectMs: number;
@@ -11,6 +11,8 @@ export interface LineLimits {
   readonly answerIdleMs: number;
   /** The answer stops half-way. */
   readonly bodyIdleMs: number;
+  /** The question whether the archive is there, from the sign-in to the end of the answer. */
+  readonly pingMs: number;
   /** Connections to the archive at the same time. */
   readonly connectionsMax: number;
 }
@@ -20,6 +22,7 @@ export const defaultLineLimits: LineLimits = {
   sendIdleMs: 60_000,
   answerIdleMs: 300_000,
   bodyIdleMs: 60_000,
+  pingMs: 30_000,
   connectionsMax: 32,
 };
 

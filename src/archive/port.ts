@@ -33,6 +33,14 @@ export interface FailedInstance {
   readonly failureReason: number | null;
 }
 
+/** Why a request got no answer. */
+export interface RequestFault {
+  /** System, TLS or undici code, or one of ours, e.g. `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `TOKEN_FILE_UNREADABLE`. */
+  readonly code: string;
+  /** The file of the configuration that is at fault, where it is one. */
+  readonly file?: string;
+}
+
 /** What the archive said to a store request; judged per instance by `forward/outcome`, not here. */
 export type StoreAnswer =
   | {
@@ -44,14 +52,14 @@ export type StoreAnswer =
       readonly referenced: readonly ReferencedInstance[];
       readonly failed: readonly FailedInstance[];
     }
-  | {
-      readonly kind: 'failed';
-      readonly phase: SendPhase;
-      /** System, TLS or undici code, e.g. `ECONNREFUSED`, `UND_ERR_HEADERS_TIMEOUT`, `CERT_HAS_EXPIRED`. */
-      readonly code: string;
-    }
+  | (RequestFault & { readonly kind: 'failed'; readonly phase: SendPhase })
   /** Our own side failed while reading the object: nothing is known against the archive. */
   | { readonly kind: 'source-failed'; readonly error: unknown };
+
+/** Whether anything answers at the archive's address, and with which HTTP status. */
+export type PingAnswer =
+  | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
+  | (RequestFault & { readonly kind: 'failed' });
 
 export interface InstanceRef {
   readonly StudyInstanceUID: StudyInstanceUID | null;
@@ -102,12 +110,16 @@ export interface ArchiveLine {
   /** Days left of the server's certificate, null where there is none. */
   readonly tlsDaysLeft: number | null;
   readonly bytesSent: number;
+  /** When it last answered anything at all (monotonic milliseconds), null before the first answer. */
+  readonly answeredAt: number | null;
 }
 
 /** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */
 export interface ArchiveClient {
   /** Resolves always; never throws for what the peer or the line does. `signal` ends it (phase as far as it came). */
   store(items: readonly StoreItem[], signal: AbortSignal): Promise<StoreAnswer>;
+  /** The cheapest question there is, signed in like any other: is it there? Bounded as a whole. */
+  ping(signal: AbortSignal): Promise<PingAnswer>;
   /** QIDO-RS: is the instance there? */
   find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer>;
   /** QIDO-RS: does the archive know the study at all? */

@@ -19,7 +19,7 @@ export async function readSecretFile(path: string, code: OwnFaultCode): Promise<
     if (secret === '' || /\p{Cc}/u.test(secret)) throw new RangeError('not a secret of one line');
     return secret;
   } catch (cause) {
-    throw new ClientFault(code, { cause });
+    throw new ClientFault(code, { file: path, cause });
   } finally {
     await file?.close();
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { Credentials } from './credentials.ts';
 import type { HttpLine, LineAnswer, LineRequest } from './http-line.ts';
 
@@ -5,21 +6,31 @@ import type { HttpLine, LineAnswer, LineRequest } from './http-line.ts';
 export class SignedLine {
   readonly #line: HttpLine;
   readonly #credentials: Credentials;
+  readonly #clock: Clock;
+  #answeredAt: number | null = null;
 
-  constructor(line: HttpLine, credentials: Credentials) {
+  constructor(line: HttpLine, credentials: Credentials, clock: Clock) {
     this.#line = line;
     this.#credentials = credentials;
+    this.#clock = clock;
   }
 
   /** @throws like `HttpLine.request`, and ClientFault where the sign-in cannot be made */
   async request(request: LineRequest): Promise<LineAnswer> {
     const authorization = await untilAborted(this.#credentials.authorization(), request.signal);
     const headers = authorization === null ? request.headers : { ...request.headers, authorization };
-    return this.#line.request({ ...request, headers });
+    const answer = await this.#line.request({ ...request, headers });
+    this.#answeredAt = this.#clock.monotonic();
+    return answer;
   }
 
   refreshCredentials(): void {
     this.#credentials.refresh();
+  }
+
+  /** When the archive last answered anything, on the monotonic clock; null before the first answer. */
+  get answeredAt(): number | null {
+    return this.#answeredAt;
   }
 
   get certificateEndsAt(): number | null {

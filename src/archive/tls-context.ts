@@ -58,7 +58,7 @@ function stampOf(path: string | null, code: OwnFaultCode): string {
     const { ino, size, mtimeMs } = statSync(path);
     return `${ino}:${size}:${mtimeMs}`;
   } catch (cause) {
-    throw new ClientFault(code, { cause });
+    throw new ClientFault(code, { file: path, cause });
   }
 }
 
@@ -67,9 +67,9 @@ function readPem(path: string, code: OwnFaultCode): string {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new ClientFault(code, { cause });
+    throw new ClientFault(code, { file: path, cause });
   }
   // OpenSSL takes an authority file without any certificate for an empty list; the person who named it would not.
-  if (!text.includes('-----BEGIN ')) throw new ClientFault('TLS_FILES_INVALID');
+  if (!text.includes('-----BEGIN ')) throw new ClientFault('TLS_FILES_INVALID', { file: path });
   return text;
 }

@@ -12,7 +12,7 @@ export interface Disk {
   openFile(path: string, access: 'read' | 'read-write'): Promise<DiskFile>;
   /** Opens a directory to make its entries durable. */
   openDirectory(path: string): Promise<DiskDirectory>;
-  /** Makes a directory and its parents where missing, mode 0700. Durable after the parent's `sync`. */
+  /** Makes a directory in one that exists, mode 0700; one that is there already is no error. Durable after the parent's `sync`. */
   makeDirectory(path: string): Promise<void>;
   removeDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -157,7 +157,12 @@ export const nodeDisk: Disk = {
     new NodeFile(await call<number>((done) => fs.open(path, access === 'read' ? 'r' : 'r+', done))),
   openDirectory: async (path) => new NodeDirectory(await call<number>((done) => fs.open(path, 'r', done))),
   makeDirectory: async (path) => {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 });
+    try {
+      await fs.promises.mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!(await fs.promises.stat(path)).isDirectory()) throw error;
+    }
   },
   removeDirectory: (path) => fs.promises.rmdir(path),
   rename: (from, to) => call<void>((done) => fs.rename(from, to, done)),

@@ -1,20 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { checkConfigText, formatProblems } from '../config/check.ts';
+import { readConfigFile } from './config-file.ts';
+import { configNotes } from './config-notes.ts';
+import { exitCodes } from './exit-codes.ts';
 
-/** @returns the exit code: 0 valid, 2 not */
+/** @returns the exit code: 0 valid, 2 not. @throws GantryError CONFIG_UNREADABLE */
 export async function checkConfig(path: string): Promise<number> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    console.error(`${path} cannot be read.`);
-    return 2;
+  const checked = checkConfigText(await readConfigFile(path));
+  if (!checked.ok) {
+    console.error(formatProblems(path, checked.problems));
+    return exitCodes.usage;
   }
-  const checked = checkConfigText(text);
-  if (checked.ok) {
-    console.log(`${path} is valid.`);
-    return 0;
-  }
-  console.error(formatProblems(path, checked.problems));
-  return 2;
+  console.log(`${path} is valid.`);
+  for (const note of await configNotes(checked.config)) console.log(`note: ${note}`);
+  return exitCodes.ok;
 }

@@ -1,13 +1,15 @@
+import { inspect } from 'node:util';
 import { Command, Option } from 'commander';
-import { GantryError } from '../base/errors.ts';
+import { type FailureText, GantryError, systemErrorCode } from '../base/errors.ts';
+import { withoutUids } from '../base/log.ts';
 import { version } from '../base/version.ts';
+import { parsePort } from './arguments.ts';
 import { dataOption } from './data-option.ts';
+import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
+import { addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
 
-/** Exit codes: 0 ok, 1 runtime failure, 2 usage, invalid configuration or locked data directory. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
-
-const usageErrors = /^(CONFIG_|DATA_LOCKED|USAGE)/;
+const usageErrors = /^(?:CONFIG_|DATA_|USAGE|CONTROL_BAD_COMMAND$)/;
 
 /** Runs one command; sets the exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -21,12 +23,22 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 
 /** Says what went wrong and what to do next. @returns the exit code */
 function tellFailure(error: unknown): number {
-  if (!(error instanceof GantryError)) {
-    console.error(error);
-    return exitCodes.failed;
-  }
-  console.error(`${error.code}: ${error.message}\n${error.nextStep}`);
-  return usageErrors.test(error.code) ? exitCodes.usage : exitCodes.failed;
+  const { code, message, nextStep } = error instanceof GantryError ? error : internal(error);
+  console.error(`${code}: ${message}\n${nextStep}`);
+  if (process.env['GANTRY_DEBUG']) console.error(withoutUids(inspect(error)));
+  return usageErrors.test(code) ? exitCodes.usage : exitCodes.failed;
+}
+
+/** What nobody put into words: the system's own, and where to look. */
+function internal(error: unknown): FailureText {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return {
+    code: 'INTERNAL',
+    kind: 'permanent',
+    message: `Gantry failed (${systemErrorCode(error) ?? name}).\n${withoutUids(message)}`,
+    nextStep:
+      'Check the disk and who owns the files named here. If that is no help, set GANTRY_DEBUG=1, try again and report what it prints.',
+  };
 }
 
 // Commands load what they need when they run: `gantry status` is not to wait for the whole gateway.
@@ -61,7 +73,9 @@ function createProgram(): Command {
 
   program
     .command('sandbox-archive')
-    .description('run a small DICOMweb archive to try things on; not for clinical use')
+    .description(
+      'run a small DICOMweb archive to try things on. It keeps what it receives unencrypted: no patient data',
+    )
     .requiredOption('--data <dir>', 'where it keeps what it receives')
     .option('--port <port>', 'TCP port', parsePort, 8042)
     .option('--host <address>', 'IP address to listen on', '127.0.0.1')
@@ -84,21 +98,12 @@ function createProgram(): Command {
     .action(async (options) => (await import('./status.ts')).status(options));
 
   addQueueCommands(program);
+  addUpkeepCommands(program);
+  addReceiptCommands(program);
 
   program
     .command('version')
     .description('print the version')
     .action(() => console.log(version));
   return program;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new GantryError({
-    code: 'USAGE_PORT',
-    kind: 'permanent',
-    message: 'The port is not a number from 0 to 65535.',
-    nextStep: 'Give a free TCP port, e.g. --port 8042.',
-  });
 }

@@ -103,7 +103,7 @@ export class ControlClient implements AsyncDisposable {
 
 function connectFailure(cause: unknown): GantryError {
   const code = systemErrorCode(cause);
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') {
     return new GantryError(
       {
         code: 'CONTROL_NOT_RUNNING',
@@ -120,7 +120,7 @@ function connectFailure(cause: unknown): GantryError {
         code: 'CONTROL_DENIED',
         kind: 'permanent',
         message: 'This user may not give commands to the gateway.',
-        nextStep: 'Run the command as the user the gateway runs as, or as root.',
+        nextStep: 'Give the command as the user the gateway runs as: sudo -u USER gantry …',
       },
       { cause },
     );

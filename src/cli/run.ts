@@ -1,9 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { GantryError, systemErrorCode } from '../base/errors.ts';
-import { createLog, type LogLevel } from '../base/log.ts';
+import { GantryError } from '../base/errors.ts';
+import { createLog, type Log, type LogLevel } from '../base/log.ts';
 import { version } from '../base/version.ts';
+import { formatProblems } from '../config/check.ts';
+import { ConfigRejectedError } from '../config/store.ts';
 import { Gateway } from '../gateway.ts';
+import { readConfigFile } from './config-file.ts';
+import { exitCodes } from './exit-codes.ts';
+import { listenToStopSignals } from './stop-signals.ts';
 
 export interface RunOptions {
   readonly data: string;
@@ -14,26 +18,9 @@ export interface RunOptions {
 /** Runs until SIGTERM or SIGINT; resolves once everything has stopped. */
 export async function run(options: RunOptions): Promise<void> {
   const log = createLog(options.logLevel);
-  const configText = options.config === undefined ? null : await readConfig(options.config);
-  const stopAsked = new Promise<string>((done) => {
-    process.once('SIGTERM', () => done('SIGTERM'));
-    process.once('SIGINT', () => done('SIGINT'));
-  });
-  process.on('unhandledRejection', (error) => {
-    log.error({ code: 'UNHANDLED', error }, 'something failed that nobody waited for');
-  });
-  const gateway = await Gateway.start({
-    dataDirectory: resolve(options.data),
-    configText,
-    log,
-    died: (error) => {
-      log.error(
-        { code: 'DIED', error },
-        'a part of the gateway ended by itself; the process ends and is to be started again',
-      );
-      process.exit(1);
-    },
-  });
+  const stopSignals = listenToStopSignals();
+  logTheUnforeseen(log);
+  const gateway = await start(options, log);
   log.info(
     {
       event: 'ready',
@@ -44,25 +31,48 @@ export async function run(options: RunOptions): Promise<void> {
     },
     'accepting associations',
   );
-  const signal = await stopAsked;
+  const signal = await stopSignals.asked();
   log.info({ event: 'stopping', signal }, 'finishing associations in flight');
   await gateway.stop();
   log.info({ event: 'stopped' }, 'stopped');
-  process.exit(0);
+  process.exit(exitCodes.ok);
 }
 
-async function readConfig(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new GantryError(
-      {
-        code: 'CONFIG_UNREADABLE',
-        kind: 'permanent',
-        message: `The configuration file cannot be read (${systemErrorCode(cause) ?? 'error'}).`,
-        nextStep: 'Check the path given with --config and its permissions.',
-      },
-      { cause },
+function logTheUnforeseen(log: Log): void {
+  process.on('unhandledRejection', (error) => {
+    log.error({ code: 'UNHANDLED', error }, 'something failed that nobody waited for');
+  });
+  process.on('uncaughtException', (error) => {
+    log.error(
+      { code: 'UNCAUGHT', error },
+      'something failed that nobody foresaw; the process ends and is to be started again',
     );
+    process.exit(exitCodes.failed);
+  });
+}
+
+async function start({ data, config }: RunOptions, log: Log): Promise<Gateway> {
+  const configText = config === undefined ? null : await readConfigFile(config);
+  try {
+    return await Gateway.start({
+      dataDirectory: resolve(data),
+      configText,
+      log,
+      died: (error) => {
+        log.error(
+          { code: 'DIED', error },
+          'a part of the gateway ended by itself; the process ends and is to be started again',
+        );
+        process.exit(exitCodes.failed);
+      },
+    });
+  } catch (error) {
+    throw error instanceof ConfigRejectedError && config !== undefined ? located(error, config) : error;
   }
+}
+
+/** The same failure, with its problems where they stand in the file. */
+function located({ code, kind, message, problems }: ConfigRejectedError, path: string): GantryError {
+  const nextStep = `Correct the file and check it with "gantry check-config":\n${formatProblems(path, problems)}`;
+  return new GantryError({ code, kind, message, nextStep });
 }

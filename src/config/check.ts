@@ -19,11 +19,8 @@ export const configCharsMax = 1024 * 1024;
 
 /** Checks the text of a configuration file: its JSON, then the document. Never throws. */
 export function checkConfigText(text: string): CheckedText {
-  if (text.length > configCharsMax) {
-    const cause = `is longer than ${configCharsMax} characters`;
-    const suggestion = 'This is hardly a Gantry configuration: check the name of the file.';
-    return { ok: false, problems: [{ path: '', cause, suggestion, line: 1, column: 1 }] };
-  }
+  const unfit = unfitText(text);
+  if (unfit !== null) return { ok: false, problems: [{ path: '', ...unfit, line: 1, column: 1 }] };
   // Some editors begin a file with a byte order mark.
   const plain = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const walk = walkJson(plain);
@@ -41,6 +38,27 @@ export function checkConfigText(text: string): CheckedText {
   if (!parsed.ok || problems.length > 0)
     return { ok: false, problems: problems.toSorted((a, b) => a.line - b.line || a.column - b.column) };
   return { ok: true, config: parsed.config, document };
+}
+
+/** What is wrong with the text as a whole, whatever stands in it. */
+function unfitText(text: string): { cause: string; suggestion: string } | null {
+  if (text.length > configCharsMax) {
+    return {
+      cause: `is longer than ${configCharsMax} characters`,
+      suggestion: 'This is hardly a Gantry configuration: check the name of the file.',
+    };
+  }
+  // Read as UTF-8, the byte order mark of UTF-16 is no character, and every other byte of plain text is zero.
+  if (/^\uFFFD{2}|^.?\0/s.test(text)) {
+    return { cause: 'is not UTF-8 text', suggestion: 'Save the file as UTF-8; this looks like UTF-16.' };
+  }
+  if (text.replace('\uFEFF', '').trim() === '') {
+    return {
+      cause: 'is empty',
+      suggestion: 'Write a configuration into it; deploy/config.example.json is a place to begin.',
+    };
+  }
+  return null;
 }
 
 function locateFault(text: string, fault: JsonFault): LocatedProblem {

@@ -139,6 +139,11 @@ function boundsText(known: readonly JsonSchema[]): string {
 }
 
 function oneOf(path: string, value: unknown, values: readonly string[]): ConfigProblem {
+  const [only] = values;
+  if (only !== undefined && values.length === 1) {
+    const cause = value === undefined ? 'is missing' : `must be "${only}"`;
+    return { path, cause, suggestion: `Write "${only}": nothing else is possible here.` };
+  }
   const list = values.map((word) => `"${word}"`).join(', ');
   if (value === undefined) return { path, cause: 'is missing', suggestion: `Use one of ${list}.` };
   const near = typeof value === 'string' ? nearestWord(value, values) : null;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Adapter, Low } from 'lowdb';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
-import { checkConfigText, formatProblems, type LocatedProblem } from './check.ts';
+import { checkConfigText, type LocatedProblem } from './check.ts';
 import { type Config, parseConfig } from './schema.ts';
 
 /** One sealed file. `write` resolves once the new content is durable; a crash leaves the old or the new one. */
@@ -40,7 +40,7 @@ export class ConfigRejectedError extends GantryError {
       message: running
         ? 'The changed configuration file is not valid; the configuration in use stays as it is.'
         : 'The configuration file is not valid.',
-      nextStep: `Correct the file and check it with "gantry check-config":\n${formatProblems('config', problems)}`,
+      nextStep: 'Correct the file; "gantry check-config" says where it is wrong.',
     });
     this.problems = problems;
   }

@@ -108,7 +108,8 @@ const httpUrl = z
       context.addIssue({ code: 'custom', message, params: { suggestion } });
     };
     const url = parseHttpUrl(text);
-    if (url === null)
+    if (/\s/.test(text)) fail('has a space in it', 'Take it out; where it belongs to a path write "%20".');
+    else if (url === null)
       fail('is not an http or https address', 'Write it in full, such as "https://archive.example/…".');
     else if (url.username !== '' || url.password !== '')
       fail('holds a user or password', 'Take it out of the address and use "user" with "passwordFile".');

@@ -76,7 +76,7 @@ function tellRound(number: number, report: RoundReport, say: (line: string) => v
 
 /** DCMTK's own sender, told where to go. */
 function sendYourOwn({ aeTitle, dicomPort }: DemoGateway): string {
-  return `Send your own with DCMTK:  storescu -v -aec ${aeTitle} 127.0.0.1 ${dicomPort} FILE.dcm`;
+  return `Send your own with DCMTK (no patient data: the sandbox archive keeps files unencrypted, until the demo ends):\n  storescu -v -aec ${aeTitle} 127.0.0.1 ${dicomPort} FILE.dcm`;
 }
 
 /** Resolves when a line is entered on a terminal, or when the demo is to stop. */

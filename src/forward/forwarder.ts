@@ -3,10 +3,11 @@ import type { Clock } from '../base/clock.ts';
 import type { Reason } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
-import { Breaker } from '../spool/breaker.ts';
+import { Breaker, type Fault } from '../spool/breaker.ts';
 import type { Random } from '../spool/retry.ts';
 import { settleDurably } from '../spool/settle-durably.ts';
 import type { ForwardItem, ForwardSettlement, SpoolForward } from '../spool/types.ts';
+import { Contact } from './contact.ts';
 import { type Judgement, judge } from './outcome.ts';
 import { PriorKnowledge } from './prior-knowledge.ts';
 import { askForUnknown, type ReadyItem, readyBatch, sendBatch } from './shipment.ts';
@@ -29,11 +30,14 @@ export interface ForwarderOptions {
 
 export interface DestinationState {
   /**
-   * `up`: nothing is wrong; `waiting`: the archive asked us to slow down; `down`: it cannot be reached or answers
-   * with server errors; `paused`: nothing is sent before a person, a fresh sign-in or a changed setup.
+   * `untried`: no answer has come since start, and nothing is known to be wrong; `up`: nothing is wrong; `waiting`:
+   * the archive asked us to slow down; `down`: it cannot be reached or answers with server errors; `paused`: nothing
+   * is sent before a person, a fresh sign-in or a changed setup.
    */
-  readonly state: 'up' | 'waiting' | 'down' | 'paused';
+  readonly state: 'untried' | 'up' | 'waiting' | 'down' | 'paused';
   readonly reason: Reason | null;
+  /** Whether it has been in order at least once since start. */
+  readonly reached: boolean;
   /** When the archive last confirmed an instance (ms since the epoch), null before the first. */
   readonly lastDeliveredAt: number | null;
   /** When it is tried again (ms since the epoch); null while nothing is held back, or paused by an operator. */
@@ -69,6 +73,7 @@ export class Forwarder {
   readonly #settler: Settler;
   readonly #prior: PriorKnowledge;
   readonly #breaker: Breaker<FaultKind>;
+  readonly #contact: Contact;
   readonly #loop: Loop;
   readonly #abort = new AbortController();
   readonly #active = new Set<Promise<void>>();
@@ -81,6 +86,8 @@ export class Forwarder {
     deliveredBytes: 0,
   };
   #paused: Reason | null = null;
+  /** Which kind of request met the present fault of the breaker. */
+  #faultMetBy: 'store' | 'question' = 'store';
   #lastDeliveredAt: number | null = null;
   #order: 'oldest' | 'newest' = 'oldest';
   /** Learnt from 413 answers; forgotten at `resume` and restart. */
@@ -94,6 +101,7 @@ export class Forwarder {
     this.#prior = new PriorKnowledge(options.client, options.spool, options.destination.name);
     this.#settler = new Settler(this.#limits, options.clock, random);
     this.#breaker = new Breaker(options.clock, random);
+    this.#contact = new Contact(options.client, options.clock, random);
     this.#requestBytesMax = options.destination.batch.bytesMax;
     this.#loop = new Loop({
       round: () => this.#round(),
@@ -110,6 +118,7 @@ export class Forwarder {
   async stop(): Promise<void> {
     this.#offWork?.();
     await this.#loop.stop();
+    await this.#contact.stop();
     const grace = setTimeout(() => this.#abort.abort(), this.#limits.stopGraceMs);
     await Promise.all(this.#active);
     clearTimeout(grace);
@@ -134,8 +143,9 @@ export class Forwarder {
     const waitMs = this.#breaker.waitMs();
     const heldBack = this.#paused === null && fault !== null && Number.isFinite(waitMs);
     return {
-      state: this.#paused === null ? stateOf(fault?.kind ?? null) : 'paused',
+      state: this.#paused === null ? stateOf(fault?.kind ?? null, this.#contact.reached) : 'paused',
       reason: this.#paused ?? fault?.reason ?? null,
+      reached: this.#contact.reached,
       lastDeliveredAt: this.#lastDeliveredAt,
       nextAttemptAt: heldBack ? Math.ceil(this.#options.clock.now() + waitMs) : null,
       inFlight: this.#active.size,
@@ -157,11 +167,42 @@ export class Forwarder {
       });
       if (items.length === 0) {
         const next = await spool.nextForwardAt(destination.name);
-        return next === null ? Infinity : next - clock.now();
+        const workMs = next === null ? Infinity : next - clock.now();
+        return Math.min(workMs, this.#askWhereDue(probe, next === null));
       }
       this.#launch(items, probe);
     }
     return Infinity;
+  }
+
+  /**
+   * Nothing is to be sent just now: asks whether the archive is there, where that is worth it.
+   * @param probe whether the breaker waits to be told
+   * @returns milliseconds until it is worth it
+   */
+  #askWhereDue(probe: boolean, nothingWaits: boolean): number {
+    if (this.#active.size > 0 || (probe && !this.#answerLifts(nothingWaits))) return Infinity;
+    const dueMs = this.#contact.dueMs(probe);
+    if (dueMs > 0) return dueMs;
+    if (probe) this.#breaker.probeBegins();
+    void this.#ask(probe);
+    return Infinity;
+  }
+
+  /** What a store request met takes a store request, unless it is only reach that was lost and none is waiting. */
+  #answerLifts(nothingWaits: boolean): boolean {
+    if (this.#faultMetBy === 'question') return true;
+    const kind = this.#breaker.fault?.kind;
+    return nothingWaits && (kind === 'down' || kind === 'busy');
+  }
+
+  async #ask(probe: boolean): Promise<void> {
+    const verdict = await this.#contact.ask();
+    const fault = verdict === null ? null : faultOf(verdict, true, this.#limits);
+    if (fault !== null) this.#fail(fault, probe, 'question');
+    else if (probe && verdict !== null) this.#breaker.succeeded();
+    else if (probe) this.#breaker.probeEnded();
+    this.#loop.notify();
   }
 
   #nextOrder(): 'oldest' | 'newest' {
@@ -233,19 +274,28 @@ export class Forwarder {
 
   /** What an answer says about the destination as a whole. */
   #learn(answer: StoreAnswer, { perInstance, destination }: Judgement, probe: boolean): void {
-    const { client, log } = this.#options;
     const unsent = answer.kind === 'failed' && answer.phase === 'unsent';
     const fault = faultOf(destination, unsent, this.#limits);
     const stored = perInstance.some(({ kind }) => kind === 'stored' || kind === 'storedWithChange');
     if (stored || (fault === null && answer.kind === 'answered')) {
       this.#breaker.succeeded();
+      this.#contact.stored();
     } else if (fault === null) {
       if (probe) this.#breaker.probeEnded();
     } else {
-      if (fault.kind === 'sign-in') client.refreshCredentials();
-      this.#breaker.failed(fault, probe);
-      log.warn({ code: fault.reason.code, fault: fault.kind }, 'destination failed');
+      this.#fail(fault, probe, 'store');
     }
+  }
+
+  #fail(fault: Fault<FaultKind>, probe: boolean, metBy: 'store' | 'question'): void {
+    const { client, log } = this.#options;
+    if (fault.kind === 'sign-in') client.refreshCredentials();
+    const known = this.#breaker.fault?.reason.code;
+    this.#breaker.failed(fault, probe);
+    if (this.#breaker.fault === fault) this.#faultMetBy = metBy;
+    // Each of the many probes of a long outage says the same.
+    if (known !== fault.reason.code)
+      log.warn({ code: fault.reason.code, fault: fault.kind }, 'destination failed');
   }
 
   /** 413 says that requests of this size are too much for this archive: no other batch need find out again. */
@@ -275,8 +325,8 @@ export class Forwarder {
   }
 }
 
-function stateOf(kind: FaultKind | null): DestinationState['state'] {
-  if (kind === null) return 'up';
+function stateOf(kind: FaultKind | null, reached: boolean): DestinationState['state'] {
+  if (kind === null) return reached ? 'up' : 'untried';
   if (kind === 'busy') return 'waiting';
   return kind === 'down' ? 'down' : 'paused';
 }

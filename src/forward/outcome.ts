@@ -1,5 +1,5 @@
 import { faultText } from '../archive/client-fault.ts';
-import type { FailedInstance, SendPhase, StoreAnswer } from '../archive/port.ts';
+import type { FailedInstance, PingAnswer, RequestFault, SendPhase, StoreAnswer } from '../archive/port.ts';
 import { GantryError, type Reason, reasonWordsMax, systemErrorCode } from '../base/errors.ts';
 import type { SOPInstanceUID } from '../dicom/uid.ts';
 import { reasonOfStatus, wordsOfFailureReason, wordsOfWarning } from './outcome-words.ts';
@@ -184,14 +184,43 @@ function judgeDestination(answer: Answered, perInstance: readonly Verdict[]): De
   return ok;
 }
 
-function judgeFailed({ phase, code }: Failed): [Verdict, DestinationVerdict] {
-  const { side, words } = faultText(code);
+/**
+ * Judges the answer to the question whether the archive is there.
+ * @param stored it has answered a store request since start: that it does not let us search, or fails to, then
+ *   says nothing about storing
+ * @returns null where we ended the question ourselves
+ */
+export function judgeContact(answer: PingAnswer, stored: boolean): DestinationVerdict | null {
+  if (answer.kind === 'failed') return verdictOfFault(answer);
+  const { status, retryAfterMs } = answer;
+  const signInRefused = status === 401 || status === 407;
+  if (stored && !signInRefused) return ok;
+  if (status === 403) {
+    return { kind: 'authFault', reason: reason('HTTP_403', 'the archive refuses this sign-in (HTTP 403)') };
+  }
+  const because = reasonOfStatus(status);
+  if (signInRefused) return { kind: 'authFault', reason: because };
+  if (status >= 300 && status < 400) return { kind: 'configFault', reason: because };
+  if (standingOf(status) === 'passing') return { kind: 'backOff', retryAfterMs, reason: because };
+  // 404, 405, 501 and the like: it offers no search, and answered all the same.
+  return ok;
+}
+
+function judgeFailed(answer: Failed): [Verdict, DestinationVerdict] {
+  const { phase, code, file } = answer;
+  const { words } = faultText(code, file);
+  const destination = verdictOfFault(answer);
+  return [verdictOfPhase(phase, destination === null, reason(code, words)), destination ?? ok];
+}
+
+/** @returns null where we ended the request ourselves */
+function verdictOfFault({ code, file }: RequestFault): DestinationVerdict | null {
+  const { side, words } = faultText(code, file);
   const because = reason(code, words);
-  const verdict = verdictOfPhase(phase, side === 'ourselves', because);
-  if (side === 'ourselves') return [verdict, ok];
-  if (side === 'sign-in') return [verdict, { kind: 'authFault', reason: because }];
-  if (side === 'setup') return [verdict, { kind: 'configFault', reason: because }];
-  return [verdict, { kind: 'backOff', retryAfterMs: null, reason: because }];
+  if (side === 'ourselves') return null;
+  if (side === 'sign-in') return { kind: 'authFault', reason: because };
+  if (side === 'setup') return { kind: 'configFault', reason: because };
+  return { kind: 'backOff', retryAfterMs: null, reason: because };
 }
 
 function verdictOfPhase(phase: SendPhase, ourDoing: boolean, because: Reason): Verdict {

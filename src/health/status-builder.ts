@@ -4,6 +4,7 @@ import type {
   MachineReport,
   ModalityReport,
   RefusalReport,
+  RejectionReport,
   StatusReport,
 } from './status.ts';
 import { type DestinationFacts, judge } from './verdict.ts';
@@ -15,6 +16,8 @@ export interface StatusInputs {
   readonly version: string;
   readonly site: StatusReport['site'];
   readonly configGeneration: number;
+  /** Why the configuration file given last was not taken; null where it was. */
+  readonly configRejected: RejectionReport | null;
   readonly counts: CountsInput;
   readonly intake: {
     readonly open: boolean;
@@ -61,8 +64,10 @@ export interface ModalityInput {
 
 /** A destination as forwarding, proof and its client see it. */
 export interface DestinationInput {
-  readonly state: 'up' | 'waiting' | 'down' | 'paused';
+  readonly state: 'untried' | 'up' | 'waiting' | 'down' | 'paused';
   readonly reason: Reason | null;
+  /** Whether it has been in order at least once since start. */
+  readonly reached: boolean;
   readonly stateSince: number | null;
   readonly nextAttemptAt: number | null;
   readonly lastDeliveredAt: number | null;
@@ -91,6 +96,7 @@ const noCounts: DestinationCountsInput = {
 /** Named in the counts but not in the configuration: its work stays until an operator decides. */
 const removed: Omit<DestinationInput, 'state'> = {
   reason: { code: 'DESTINATION_REMOVED', words: 'no longer in the configuration' },
+  reached: false,
   stateSince: null,
   nextAttemptAt: null,
   lastDeliveredAt: null,
@@ -110,6 +116,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     timeZone: inputs.site.timeZone,
     intake,
     disk,
+    configRejected: inputs.configRejected,
     queue: counts.queue,
     totals: counts.totals,
     destinations: Object.fromEntries(destinations),
@@ -133,7 +140,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     machine: inputs.machine,
-    config: { generation: inputs.configGeneration },
+    config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
     version: inputs.version,
   };
 }

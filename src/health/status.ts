@@ -47,8 +47,16 @@ export interface StatusReport {
     readonly daysLeft: number | null;
   };
   readonly machine: MachineReport | null;
-  readonly config: { readonly generation: number };
+  readonly config: {
+    readonly generation: number;
+    /** Why the configuration file that was given last is not in use; null where it is. */
+    readonly rejected: RejectionReport | null;
+  };
   readonly version: string;
+}
+
+export interface RejectionReport extends Reason {
+  readonly nextStep: string;
 }
 
 export interface RefusalReport {
@@ -70,7 +78,8 @@ export interface ModalityReport {
 }
 
 export interface DestinationReport {
-  readonly state: 'up' | 'waiting' | 'down' | 'paused' | 'removed';
+  /** `untried`: it has not answered since start, and is being tried. */
+  readonly state: 'untried' | 'up' | 'waiting' | 'down' | 'paused' | 'removed';
   readonly reason: Reason | null;
   /** When the archive last confirmed an instance. */
   readonly lastDeliveredAt: string | null;

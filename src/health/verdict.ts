@@ -1,5 +1,5 @@
 import type { Reason } from '../base/errors.ts';
-import type { DestinationReport, StatusReport, Verdict } from './status.ts';
+import type { DestinationReport, RejectionReport, StatusReport, Verdict } from './status.ts';
 
 /** What the verdict is drawn from. Times are milliseconds since the epoch. */
 export interface VerdictFacts {
@@ -7,6 +7,7 @@ export interface VerdictFacts {
   readonly timeZone: string;
   readonly intake: { readonly open: boolean; readonly reason: Reason | null };
   readonly disk: Pick<StatusReport['disk'], 'state' | 'daysLeft'>;
+  readonly configRejected: RejectionReport | null;
   readonly queue: { readonly instances: number };
   readonly totals: Pick<StatusReport['totals'], 'received' | 'quarantined' | 'conflicts' | 'held'>;
   readonly destinations: Readonly<Record<string, DestinationFacts>>;
@@ -14,14 +15,14 @@ export interface VerdictFacts {
 
 export interface DestinationFacts
   extends Pick<DestinationReport, 'state' | 'reason' | 'queued' | 'delivered' | 'accepted'> {
+  /** Whether it has been in order at least once since start. */
+  readonly reached: boolean;
   /** Since when it has been in this state, null where that is not known. */
   readonly stateSince: number | null;
   /** Why delivered images cannot be read back, null where they can. */
   readonly cannotVerify: Reason | null;
   /** Since when they cannot, null where that is not known. */
   readonly cannotVerifySince: number | null;
-  readonly lastDeliveredAt: number | null;
-  readonly lastVerifiedAt: number | null;
 }
 
 export interface Judgement {
@@ -40,9 +41,11 @@ const pausedByOperator = 'PAUSED_BY_OPERATOR';
 const rules: readonly ((facts: VerdictFacts) => Judgement | null)[] = [
   intakeClosed,
   destinationPaused,
+  destinationUnreached,
   destinationSilent,
   destinationRemoved,
   diskLow,
+  configRejected,
   conflicts,
   quarantined,
   held,
@@ -87,9 +90,22 @@ function destinationPaused(facts: VerdictFacts): Judgement | null {
   const said = `Not sending to "${name}": ${words(destination.reason)}${safeHere(facts, true)}.`;
   if (destination.reason?.code === pausedByOperator)
     return degraded(said, 'Resume it when the reason for the pause is gone.');
+  if (destination.reason?.code.endsWith('_UNREADABLE') === true)
+    return degraded(said, 'Call IT: Gantry must be able to read it. Sending resumes by itself once it can.');
   return degraded(
     said,
     `Call IT: check the address and the sign-in of "${name}". Sending resumes by itself once they are right.`,
+  );
+}
+
+/** Never in order since start: said at once, as it may be the settings, and whoever made them is still here. */
+function destinationUnreached(facts: VerdictFacts): Judgement | null {
+  const found = find(facts, ({ state, reached }) => (state === 'down' || state === 'waiting') && !reached);
+  if (found === null) return null;
+  const [name, { reason }] = found;
+  return degraded(
+    `No connection to "${name}" yet: ${words(reason)}${safeHere(facts, true)}.`,
+    `Check the Internet line, then the address and the certificates set for "${name}". It is tried again by itself.`,
   );
 }
 
@@ -126,6 +142,10 @@ function diskLow(facts: VerdictFacts): Judgement | null {
     `The disk is nearly full${roomText(facts)}.`,
     'Call IT: keep verified images for fewer hours ("keepVerifiedHours"), or give this box a larger disk.',
   );
+}
+
+function configRejected({ configRejected: rejected }: VerdictFacts): Judgement | null {
+  return rejected === null ? null : degraded(rejected.words, rejected.nextStep);
 }
 
 function conflicts(facts: VerdictFacts): Judgement | null {
@@ -175,7 +195,14 @@ function allWell(reason: string): Judgement {
 
 function working(facts: VerdictFacts): Judgement {
   const destinations = Object.values(facts.destinations);
-  if (facts.totals.received === 0) return allWell('Ready; no image has been received yet.');
+  if (facts.totals.received === 0) {
+    const [untried] = find(facts, ({ state }) => state === 'untried') ?? [];
+    return allWell(
+      untried === undefined
+        ? 'Ready; no image has been received yet.'
+        : `Ready to receive; whether "${untried}" can be reached is being tried.`,
+    );
+  }
   const onTheirWay = destinations.map(({ queued, delivered }) => queued + delivered);
   const unproven = destinations.some(({ accepted }) => accepted > 0);
   // Of an archive that only has to answer, `accepted` is the end: such images stay counted in the queue.
@@ -184,17 +211,8 @@ function working(facts: VerdictFacts): Judgement {
     return allWell(
       `${images(waiting)} ${are(waiting)} on ${waiting === 1 ? 'its' : 'their'} way to the archive.`,
     );
-  const last = Math.max(
-    ...destinations.map(({ lastVerifiedAt, lastDeliveredAt }) =>
-      Math.max(lastVerifiedAt ?? 0, unproven ? (lastDeliveredAt ?? 0) : 0),
-    ),
-    0,
-  );
-  const confirmed = last > 0 ? ` Last confirmed ${timeText(last, facts)}.` : '';
   return allWell(
-    unproven
-      ? `The archive has accepted everything received.${confirmed}`
-      : `Everything received is in the archive.${confirmed}`,
+    unproven ? 'The archive has accepted everything received.' : 'Everything received is in the archive.',
   );
 }
 
@@ -206,7 +224,8 @@ function find(
 }
 
 function safeHere(facts: VerdictFacts, withRoom: boolean): string {
-  const count = facts.queue.instances;
+  const { queue, totals } = facts;
+  const count = queue.instances + totals.held + totals.quarantined + totals.conflicts;
   if (count === 0) return '';
   return `; ${images(count)} ${are(count)} safe on this box${withRoom ? roomText(facts) : ''}`;
 }

@@ -10,11 +10,11 @@ interface PurgeParts {
   readonly store: ObjectStore;
   readonly tombstones: Tombstones;
   readonly keyring: Keyring;
-  now(): number;
+  readonly now: () => number;
   /** False while the volume is away or not recovered: the ledger may then not know all that is stored. */
-  ready(): boolean;
+  readonly ready: () => boolean;
   /** Whether an object is being written under the epoch (hex id). */
-  epochIsOpen(epochId: string): boolean;
+  readonly epochIsOpen: (epochId: string) => boolean;
 }
 
 /**

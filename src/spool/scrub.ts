@@ -19,7 +19,7 @@ interface ScrubParts {
   readonly store: ObjectStore;
   readonly ledger: LedgerClient;
   readonly now: number;
-  volumeMissing(): Promise<boolean>;
+  readonly volumeMissing: () => Promise<boolean>;
 }
 
 /**

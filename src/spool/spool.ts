@@ -58,7 +58,7 @@ export interface SpoolOptions {
   /** After how long without an image a study counts as settled, by modality. */
   quietMs(modalityName: string | null): number;
   /** The ledger's thread ended by itself: the process has to be started anew. Nothing acknowledged is lost. */
-  died(error: Error): void;
+  readonly died: (error: Error) => void;
 }
 
 /** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */

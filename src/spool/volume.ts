@@ -35,7 +35,7 @@ interface VolumeOptions {
   readonly reserveBytes: number;
   readonly log: Log;
   /** The volume is back, or another directory is in its place: what was open of the old one is stale. */
-  replaced(): void;
+  readonly replaced: () => void;
 }
 
 export type VolumeState = 'ok' | 'full' | 'suspect' | 'missing';

@@ -151,7 +151,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
 }
 
 function badCommand(message: string): GantryError {
-  const nextStep = 'See `gantry queue --help` for what can be given.';
+  const nextStep = 'See the help of the command (--help) for what can be given.';
   return new GantryError({ code: 'CONTROL_BAD_COMMAND', kind: 'permanent', message, nextStep });
 }
 

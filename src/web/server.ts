@@ -109,6 +109,7 @@ export class WebServer {
   readonly #limits: WebLimits;
   readonly #feed: StatusFeed;
   readonly #streams: EventStreams;
+  readonly #isOurs: (hostHeader: string | undefined) => boolean;
   readonly #app: FastifyInstance;
 
   constructor(options: WebServerOptions) {
@@ -117,6 +118,7 @@ export class WebServer {
     this.#limits = { ...webLimits, ...options.limits };
     this.#feed = new StatusFeed({ ...this.#limits, source, clock, log });
     this.#streams = new EventStreams({ feed: this.#feed, limits: this.#limits, now: () => clock.now() });
+    this.#isOurs = createHostCheck(options.hostNames ?? []);
     this.#app = this.#createApp();
   }
 
@@ -158,6 +160,10 @@ export class WebServer {
       requestTimeout: requestMs,
       connectionTimeout: idleMs,
       bodyLimit: 1,
+      // An address fastify cannot even route passes no hook.
+      frameworkErrors: (error, request, reply) => {
+        if (this.#turnAway(request, reply) === null) sendThrown(reply, error, this.#options.log);
+      },
       clientErrorHandler: (error, socket) => {
         // Cut off, or its answer is already on the way: there is nobody to tell.
         if (systemErrorCode(error) === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
@@ -174,22 +180,27 @@ export class WebServer {
   }
 
   #addGuards(app: FastifyInstance): void {
-    const isOurs = createHostCheck(this.#options.hostNames ?? []);
-    app.addHook('onRequest', async (request, reply) => {
-      reply.headers(securityHeaders);
-      if (!isOurs(request.headers.host)) return sendProblem(reply, 421, refusals.host);
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        return sendProblem(
-          reply.header('allow', 'GET, HEAD').header('connection', 'close'),
-          405,
-          refusals.method,
-        );
-      }
-      if (hasBody(request)) return sendProblem(reply.header('connection', 'close'), 400, refusals.body);
-      return undefined;
-    });
+    app.addHook('onRequest', async (request, reply) => this.#turnAway(request, reply) ?? undefined);
     app.setErrorHandler((error, _request, reply) => sendThrown(reply, error, this.#options.log));
     app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, refusals.path));
+  }
+
+  /**
+   * Puts the security headers on the answer, and answers what is not ours to answer.
+   * @returns the reply it has sent, or null where the request may go on
+   */
+  #turnAway(request: FastifyRequest, reply: FastifyReply): FastifyReply | null {
+    reply.headers(securityHeaders);
+    if (!this.#isOurs(request.headers.host)) return sendProblem(reply, 421, refusals.host);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return sendProblem(
+        reply.header('allow', 'GET, HEAD').header('connection', 'close'),
+        405,
+        refusals.method,
+      );
+    }
+    if (hasBody(request)) return sendProblem(reply.header('connection', 'close'), 400, refusals.body);
+    return null;
   }
 
   #addRoutes(app: FastifyInstance): void {

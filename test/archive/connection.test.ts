@@ -4,7 +4,8 @@ import { createSecureServer } from 'node:http2';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ArchiveClient } from '../../src/archive/port.ts';
 import { type MadeAuthority, makeAuthority } from '../fixtures/certificates.ts';
 import { startConnectProxy } from '../fixtures/connect-proxy.ts';
 import { bodyOf, type FaultServer, httpServer, hugeItem, referencing, smallItem } from './fault-server.ts';
@@ -21,6 +22,7 @@ beforeAll(async () => {
   await put('ca.pem', authority.cert);
 });
 afterAll(() => rm(directory, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
 function at(name: string): string {
   return join(directory, name);
 }
@@ -83,6 +85,36 @@ describe('TLS', () => {
     }
   });
 
+  test('NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment switches no check off', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    // Node's own warning that it is set.
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const { server, requests } = await noting(await authority.server());
+    const plain = await noting();
+    const secureProxy = using(await startConnectProxy({ tls: await authority.server() }));
+    const token = await put('client-secret', 'secret');
+    const tokenUrl = `https://127.0.0.1:${server.port}/token`;
+    const oauth2 = { type: 'oauth2', tokenUrl, clientId: 'box', clientSecretFile: token } as const;
+    const proxy = { url: secureProxy.url, user: null, passwordFile: null };
+    const clients: (readonly [ArchiveClient, RegExp])[] = [
+      [clientOf(server.url), /SIGNATURE|ISSUER|SELF_SIGNED/],
+      [
+        clientOf(plain.server.url, { auth: { ...oauth2, scope: null, audience: null } }),
+        /^OAUTH_UNAVAILABLE$/,
+      ],
+      [clientOf(plain.server.url, { proxy }), /^PROXY_UNAVAILABLE$/],
+    ];
+    for (const [client, code] of clients) {
+      const answer = await client.store([smallItem().item], never);
+      expect(answer).toMatchObject({ kind: 'failed', phase: 'unsent', code: expect.stringMatching(code) });
+    }
+    expect([requests, plain.requests, secureProxy.targets]).toEqual([[], [], []]);
+    // Trusted properly, the same proxy works.
+    const trusting = clientOf(plain.server.url, { proxy, caFile: at('ca.pem') });
+    expect(await trusting.store([smallItem().item], never)).toMatchObject(takenIn);
+    warned.mockRestore();
+  });
+
   test('refuses TLS 1.1', async () => {
     const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' } as const;
     const { server } = await noting({ ...(await authority.server()), ...old });
@@ -126,6 +158,7 @@ describe('TLS', () => {
       kind: 'failed',
       phase: 'unsent',
       code: 'CA_FILE_UNREADABLE',
+      file: at('none.pem'),
     });
     const garbled = clientOf('https://127.0.0.1:9/studies', {
       caFile: await put('garbled.pem', 'no certificate'),
@@ -134,6 +167,7 @@ describe('TLS', () => {
       kind: 'failed',
       phase: 'unsent',
       code: 'TLS_FILES_INVALID',
+      file: at('garbled.pem'),
     });
   });
 
@@ -207,9 +241,11 @@ describe('proxy', () => {
       [{ url: signIn.url, user: 'box', passwordFile: at('none') }, 'PROXY_PASSWORD_FILE_UNREADABLE'],
     ] as const;
     for (const [proxy, code] of cases) {
-      expect(await clientOf(server.url, { proxy }).store([smallItem().item], never)).toEqual({
+      const answer = await clientOf(server.url, { proxy }).store([smallItem().item], never);
+      expect(answer).toEqual({
         ...unsent,
         code,
+        ...(proxy.user !== null && { file: proxy.passwordFile }),
       });
     }
     expect(requests).toHaveLength(0);

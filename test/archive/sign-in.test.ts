@@ -83,6 +83,7 @@ test('a secret file that is missing, empty or of several lines is named, and not
     );
     const basic = signingIn({ type: 'basic', user: 'box', passwordFile: path });
     expect(await statusOf(basic)).toBe('unsent PASSWORD_FILE_UNREADABLE');
+    expect(await basic.ping(never)).toEqual({ kind: 'failed', code: 'PASSWORD_FILE_UNREADABLE', file: path });
   }
   expect(shown).toEqual([]);
 });

@@ -102,8 +102,22 @@ describe('problems say where, why and what instead', () => {
       'another destination type',
       { destinations: { a: { type: 'dimse' } } },
       'destinations.a.type',
-      /not one of/,
-      /"stow"/,
+      /must be "stow"/,
+      /Write "stow"/,
+    ],
+    [
+      'a space in a URL',
+      destination({ url: 'https://a.example/dicom web/studies' }),
+      'destinations.cloud.url',
+      /has a space/,
+      /"%20"/,
+    ],
+    [
+      'a space in the host of a URL',
+      destination({ url: 'https://a.example /studies' }),
+      'destinations.cloud.url',
+      /has a space/,
+      /Take it out/,
     ],
     [
       'a URL without /studies',
@@ -299,7 +313,6 @@ describe('the text of a file', () => {
     ['single quotes', "{ 'web': {} }", 1, 3, /double quotes/],
     ['an open quote', '{ "web: {} }\n', 1, 3, /not closed/],
     ['an early end', '{ "web": { "port": 1 ', 1, 21, /Close every/],
-    ['nothing at all', '', 1, 1, /Close every/],
     ['depth without end', '['.repeat(100_000), 1, 33, /./],
   ])('%s: line and column', (_, text, line, column, suggestion) => {
     const [problem, ...more] = problemsIn(text);
@@ -311,6 +324,19 @@ describe('the text of a file', () => {
       suggestion: expect.stringMatching(suggestion) as string,
     });
     expect(problem?.cause).toMatch(/^not JSON/);
+  });
+
+  const document = JSON.stringify({ destinations: { cloud } });
+  test.each<[name: string, bytes: Buffer, cause: string, suggestion: RegExp]>([
+    ['nothing at all', Buffer.from(''), 'is empty', /config\.example\.json/],
+    ['blank lines', Buffer.from('\uFEFF\n  \n'), 'is empty', /config\.example\.json/],
+    ['UTF-16', Buffer.from(`\uFEFF${document}`, 'utf16le'), 'is not UTF-8 text', /UTF-16/],
+    ['UTF-16 without a mark', Buffer.from(document, 'utf16le'), 'is not UTF-8 text', /UTF-16/],
+    ['UTF-16, big-endian', Buffer.from(document, 'utf16le').swap16(), 'is not UTF-8 text', /UTF-16/],
+  ])('%s', (_, bytes, cause, suggestion) => {
+    expect(problemsIn(bytes.toString('utf8'))).toEqual([
+      { path: '', cause, suggestion: expect.stringMatching(suggestion) as string, line: 1, column: 1 },
+    ]);
   });
 
   test('a problem stands at its own line; what is missing, at its parent', () => {

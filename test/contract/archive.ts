@@ -53,6 +53,16 @@ export function archiveContract(
       });
     };
 
+    it('answers the question whether it is there', async (client) => {
+      const answer = await client.ping(never);
+      expect(answer).toMatchObject({ kind: 'answered', retryAfterMs: null });
+      // Empty archives may answer 204.
+      expect([200, 204]).toContain(answer.kind === 'answered' ? answer.status : answer.code);
+      expect(client.line().answeredAt).not.toBeNull();
+      const aborted = AbortSignal.abort();
+      expect(await client.ping(aborted)).toEqual({ kind: 'failed', code: 'ABORTED' });
+    });
+
     it('stores one instance and shows it', async (client) => {
       const made = smallSlice();
       expect(stored(await client.store([itemOf(made)], never))).toEqual([made.SOPInstanceUID]);
@@ -109,6 +119,14 @@ export function archiveContract(
       expect(
         await client.find({ ...stranger, StudyInstanceUID: null, SeriesInstanceUID: null }, never),
       ).toEqual({ kind: 'absent' });
+    });
+
+    it('knows the studies it has, and no others', async (client) => {
+      const made = smallSlice();
+      expect(await client.knowsStudy(made.StudyInstanceUID, never)).toEqual({ kind: 'absent' });
+      await client.store([itemOf(made)], never);
+      expect(await client.knowsStudy(made.StudyInstanceUID, never)).toEqual({ kind: 'present' });
+      expect(await client.knowsStudy(newUid() as never, never)).toEqual({ kind: 'absent' });
     });
 
     it('shows an instance whose study or series the asker does not know', async (client) => {

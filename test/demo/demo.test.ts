@@ -69,7 +69,7 @@ it('the demo stays up, offers a storescu line, sends again on Enter and stops wi
   const stopping = new AbortController();
   const ended = runDemo(ports, { once: false, out, input, signal: stopping.signal });
   await out.until('Enter sends another round');
-  expect(out.text).toMatch(/storescu -v -aec GANTRY 127\.0\.0\.1 \d+ /);
+  expect(out.text).toMatch(/no patient data: .* unencrypted.*\n.*storescu -v -aec GANTRY 127\.0\.0\.1 \d+ /);
   input.write('\n');
   await out.until('Round 2: the phantom sends');
   stopping.abort();

@@ -360,6 +360,30 @@ describe('unknown outcomes', () => {
     forwarder.start();
     await spool.until(() => ids.every((id) => spool.get(id).state === 'delivered'));
     expect(ids.map((id) => spool.get(id).needsDigest)).toEqual([true, false]);
+    expect(ids.map((id) => spool.get(id).existed)).toEqual([true, false]);
+  });
+
+  test('"already exists" again and again, though it is never to be seen, ends with an operator', async () => {
+    const { spool, archive, forwarder } = setUp();
+    const made = slice(1, newUid());
+    archive.onStore = () => answered(409, { failed: { [made.SOPInstanceUID]: 45_070 } });
+    const id = spool.add(made);
+    spool.put(id, { attempts: 5 });
+    forwarder.start();
+    await spool.until(() => spool.get(id).state === 'held');
+    expect(spool.get(id).reason?.code).toBe('STOW_B00E');
+  });
+
+  test('of a study the archive knew before we sent any of it, every "stored" owes the digest', async () => {
+    const { spool, archive, forwarder } = setUp({ instancesMax: 1 });
+    const [known, fresh] = [study(3), study(2)];
+    archive.knowsStudies = new Set([known[0]?.StudyInstanceUID ?? '']);
+    const ids = [...known, ...fresh].map((made) => spool.add(made));
+    forwarder.start();
+    await spool.until(() => spool.states().every((state) => state === 'delivered'));
+    expect(ids.map((id) => spool.get(id).needsDigest)).toEqual([true, true, true, false, false]);
+    // Asked once a study, before the first of it was sent; what we sent ourselves does not count.
+    expect(archive.studiesAsked).toHaveLength(2);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Metrics } from '../../src/health/metrics.ts';
 import { buildStatus, type StatusInputs } from '../../src/health/status-builder.ts';
-import { statusInputs } from './status-inputs.ts';
+import { cloudUp, statusInputs } from './status-inputs.ts';
 
 function metricsOf(source: { inputs: StatusInputs; rejected: Record<string, number> }): Metrics {
   return new Metrics({
@@ -39,6 +39,19 @@ test('says the figures of the report under the published names', async () => {
     ]),
   );
   expect(found.filter((line) => line.startsWith('gantry_process_resident_memory_bytes'))).toHaveLength(1);
+});
+
+test('a destination that was not yet heard, or is out of reach, is not up', async () => {
+  for (const [state, up] of [
+    ['untried', 0],
+    ['down', 0],
+    ['paused', 0],
+    ['waiting', 1],
+  ] as const) {
+    const destinations = { cloud: { ...cloudUp, state } };
+    const found = await lines(metricsOf({ inputs: statusInputs({ destinations }), rejected: {} }));
+    expect(found).toContain(`gantry_destination_up{destination="cloud"} ${up}`);
+  }
 });
 
 test('an AE title of an unknown caller is never a label', async () => {

@@ -20,7 +20,7 @@ test('puts counts and states together under the configured names', () => {
     time: '2026-01-15T12:00:00.000Z',
     startedAt: '2026-01-15T11:00:00.000Z',
     queue: { instances: 3 },
-    config: { generation: 4 },
+    config: { generation: 4, rejected: null },
     version: '1.2.3',
   });
   expect(report.destinations['cloud']).toEqual({
@@ -39,6 +39,17 @@ test('puts counts and states together under the configured names', () => {
     lastDeliveredAt: '2026-01-15T11:59:58.000Z',
     lastVerifiedAt: '2026-01-15T11:59:59.000Z',
     nextAttemptAt: null,
+  });
+});
+
+test('a rejected configuration is in the report beside the generation in use', () => {
+  const configRejected = { code: 'CONFIG_INVALID', words: 'It is not valid.', nextStep: 'Correct it.' };
+  const report = buildStatus(statusInputs({ configRejected }));
+  expect(report).toMatchObject({
+    verdict: 'degraded',
+    reason: 'It is not valid.',
+    nextStep: 'Correct it.',
+    config: { generation: 4, rejected: configRejected },
   });
 });
 

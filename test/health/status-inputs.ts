@@ -5,6 +5,7 @@ export const now = Date.UTC(2026, 0, 15, 12, 0);
 export const cloudUp: DestinationInput = {
   state: 'up',
   reason: null,
+  reached: true,
   stateSince: null,
   nextAttemptAt: null,
   lastDeliveredAt: now - 2000,
@@ -33,6 +34,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
     version: '1.2.3',
     site: { name: 'North Clinic', timeZone: 'Europe/Berlin' },
     configGeneration: 4,
+    configRejected: null,
     counts: {
       queue: { studies: 1, instances: 3, bytes: 3000, oldestAgeSeconds: 17 },
       totals: { received: 30, delivered: 28, verified: 27, quarantined: 0, conflicts: 0, held: 0 },

@@ -16,11 +16,10 @@ const up: DestinationFacts = {
   queued: 0,
   delivered: 0,
   accepted: 0,
+  reached: true,
   stateSince: null,
   cannotVerify: null,
   cannotVerifySince: null,
-  lastDeliveredAt: null,
-  lastVerifiedAt: now - 18 * minuteMs,
 };
 const timeout = { code: 'ETIMEDOUT', words: 'The archive did not answer.' };
 const unauthorised = { code: 'AUTH', words: 'TLS: the archive refused the sign-in' };
@@ -30,6 +29,7 @@ const calm: VerdictFacts = {
   timeZone: 'Europe/Berlin',
   intake: { open: true, reason: null },
   disk: { state: 'ok', daysLeft: null },
+  configRejected: null,
   queue: { instances: 0 },
   totals: { received: 500, quarantined: 0, conflicts: 0, held: 0 },
   destinations: { cloud: up },
@@ -44,19 +44,13 @@ function with412(destination: Partial<DestinationFacts>): VerdictFacts {
 }
 
 describe('working', () => {
-  test('everything confirmed, at the time of the site', () => {
+  test('everything confirmed', () => {
     expect(judge(calm)).toEqual({
       verdict: 'working',
-      reason: 'Everything received is in the archive. Last confirmed 12:42.',
+      // When it was last confirmed stands beside it, on the page and in the report.
+      reason: 'Everything received is in the archive.',
       nextStep: null,
     });
-  });
-
-  test('the day is said where it is not today', () => {
-    const yesterday = { ...up, lastVerifiedAt: now - 24 * 60 * minuteMs };
-    expect(judge({ ...calm, destinations: { cloud: yesterday } }).reason).toContain(
-      'Last confirmed 14 Jan, 13:00.',
-    );
   });
 
   test('on their way', () => {
@@ -76,9 +70,9 @@ describe('working', () => {
   });
 
   test('an archive that is not read back has accepted, not proven', () => {
-    const accepted = { ...up, accepted: 5, lastVerifiedAt: null, lastDeliveredAt: now };
+    const accepted = { ...up, accepted: 5 };
     const facts = { ...calm, queue: { instances: 5 }, destinations: { cloud: accepted } };
-    expect(judge(facts).reason).toBe('The archive has accepted everything received. Last confirmed 13:00.');
+    expect(judge(facts).reason).toBe('The archive has accepted everything received.');
   });
 
   test('a new box', () => {
@@ -86,6 +80,11 @@ describe('working', () => {
     expect(judge(fresh)).toMatchObject({
       verdict: 'working',
       reason: 'Ready; no image has been received yet.',
+    });
+    const untried = { cloud: { ...up, state: 'untried' as const, reached: false } };
+    expect(judge({ ...fresh, destinations: untried })).toMatchObject({
+      verdict: 'working',
+      reason: 'Ready to receive; whether "cloud" can be reached is being tried.',
     });
   });
 
@@ -121,7 +120,53 @@ describe('degraded', () => {
     expect(judge({ ...with412({ ...longDown, state: 'waiting' }) }).verdict).toBe('degraded');
   });
 
+  test('the day is said where it is not today', () => {
+    const yesterday = with412({ ...longDown, stateSince: now - 24 * 60 * minuteMs });
+    expect(judge(yesterday).reason).toContain('since 14 Jan, 13:00:');
+  });
+
+  test('images that are set aside are safe on this box too', () => {
+    const facts = with412(longDown);
+    const totals = { ...calm.totals, held: 3, quarantined: 2, conflicts: 1 };
+    expect(judge({ ...facts, totals }).reason).toContain('; 418 images are safe on this box.');
+    const parkedOnly = { ...facts, queue: { instances: 0 }, totals: { ...totals, held: 0, conflicts: 0 } };
+    expect(judge(parkedOnly).reason).toContain('; 2 images are safe on this box.');
+  });
+
   test.each<[name: string, change: Partial<VerdictFacts>, reason: RegExp, nextStep: RegExp]>([
+    [
+      'never reached, even with nothing waiting and from the first moment',
+      { destinations: { cloud: { ...up, state: 'down', reached: false, reason: timeout, stateSince: now } } },
+      /^No connection to "cloud" yet: the archive did not answer\.$/,
+      /the address and the certificates set for "cloud".* tried again by itself/,
+    ],
+    [
+      'a file of the configuration that cannot be read',
+      {
+        destinations: {
+          cloud: {
+            ...up,
+            state: 'paused',
+            reached: false,
+            reason: { code: 'TOKEN_FILE_UNREADABLE', words: 'the token file /etc/t cannot be read' },
+          },
+        },
+      },
+      /^Not sending to "cloud": the token file \/etc\/t cannot be read\.$/,
+      /must be able to read it.*by itself/,
+    ],
+    [
+      'a changed configuration that was not taken',
+      {
+        configRejected: {
+          code: 'CONFIG_INVALID',
+          words: 'The changed configuration file is not valid; the one before stays in use.',
+          nextStep: 'Check it with "gantry check-config FILE".',
+        },
+      },
+      /^The changed configuration file is not valid; the one before stays in use\.$/,
+      /gantry check-config FILE/,
+    ],
     [
       'paused, even with nothing waiting',
       { destinations: { a: up, cloud: { ...up, state: 'paused', reason: unauthorised } } },

@@ -125,6 +125,17 @@ describe('comparing content', () => {
     expect(ids.map((id) => spool.get(id).by)).toEqual(['frames', 'frames']);
   });
 
+  test('where the archive said it had one already, equal pixels under another header are a conflict', async () => {
+    const { clock, spool, archive, verifier } = setUp('wado-metadata');
+    const made = slice({ instanceUID: newUid() });
+    const theirs = slice({ instanceUID: made.SOPInstanceUID, patientName: 'Somebody^Else' });
+    archive.put(made, { dataSet: theirs.dataSet, facts: { ...made, image } });
+    const id = deliver(spool, clock, made, { needsDigest: true, existed: true });
+    verifier.start();
+    await looked(spool, id);
+    expect(spool.get(id)).toMatchObject({ state: 'conflict', reason: { code: 'ARCHIVE_HAD_OTHER_CONTENT' } });
+  });
+
   test('other pixels, another study, or other bytes without pixels are a conflict, never deleted there', async () => {
     const { clock, spool, archive, verifier } = setUp('wado-digest');
     const pixels = slice({ instanceUID: newUid() });
@@ -214,6 +225,20 @@ describe('absent, refused, unavailable', () => {
     expect(spool.get(id)).toMatchObject({ state: 'queued', reason: { code: 'ABSENT_AFTER_REBUILD' } });
   });
 
+  test.each(['response', 'wado-metadata'] as const)(
+    'under %s, a delivery that was only assumed is sent again where the archive refuses to be read',
+    async (policy) => {
+      const { clock, spool, archive, verifier } = setUp(policy);
+      archive.readFailure = { kind: 'failed', why: 'refused', code: '403', retryAfterMs: null };
+      const values = { assumed: true, needsDigest: true };
+      const ids = [1, 2, 3, 4, 5].map((seed) => deliver(spool, clock, slice({ seed }), values));
+      verifier.start();
+      await Promise.all(ids.map((id) => looked(spool, id)));
+      const reason = { code: 'UNREADABLE_AFTER_REBUILD' };
+      for (const id of ids) expect(spool.get(id)).toMatchObject({ state: 'queued', reason });
+    },
+  );
+
   test('an archive that refuses to be read: shown, kept, asked rarely, verified once it allows it', async () => {
     const { clock, spool, archive, verifier } = setUp('wado-metadata');
     const made = Array.from({ length: 20 }, (_, seed) => slice({ seed }));
@@ -271,5 +296,10 @@ describe('absent, refused, unavailable', () => {
     const blind = deliver(spool, clock, slice({ seed: 3 }), { needsDigest: true });
     await looked(spool, blind);
     expect(spool.get(blind)).toMatchObject({ state: 'accepted', verifiedAt: null });
+
+    const values = { needsDigest: true, existed: true };
+    const unseen = deliver(spool, clock, slice({ seed: 4 }), values);
+    await looked(spool, unseen);
+    expect(spool.get(unseen)).toMatchObject({ state: 'held', reason: { code: 'EXISTED_UNSEEN' } });
   });
 });

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { loadPage, type PageRenderer } from '../../src/web/page.ts';
 import type { WebLimits, WebServer } from '../../src/web/server.ts';
 import { builtPage, createWebServer, SettableStatus } from './harness.ts';
-import { degradedReport, downReport, workingReport } from './reports.ts';
+import { degradedReport, downReport, freshReport, workingReport } from './reports.ts';
 
 const chromiumPath = '/usr/bin/chromium';
 const chromiumFlags = [
@@ -147,7 +147,7 @@ describe.skipIf(!present)('the page in Chromium', () => {
   test.for(['light', 'dark'] as const)(
     'has text that stands out from what is behind it (%s)',
     async (colorScheme) => {
-      for (const report of [workingReport, degradedReport, downReport]) {
+      for (const report of [workingReport, degradedReport, downReport, freshReport]) {
         status = new SettableStatus(report);
         await serve();
         const { page } = await open({ colorScheme });

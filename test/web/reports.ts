@@ -1,5 +1,6 @@
 import type {
   DestinationReport,
+  MachineReport,
   ModalityReport,
   RefusalReport,
   StatusReport,
@@ -49,6 +50,15 @@ export const exampleRefusal: RefusalReport = {
   nextStep: 'Set the AE title of the destination to GANTRY at the modality.',
 };
 
+const exampleMachine: MachineReport = {
+  cpuLoadPercent: 4,
+  memoryUsedBytes: 1_900_000_000,
+  memoryTotalBytes: 8_200_000_000,
+  temperatureCelsius: 51,
+  uptimeSeconds: 345_600,
+  processRssBytes: 118_000_000,
+};
+
 /** Everything is well. */
 export const workingReport: StatusReport = {
   verdict: 'working',
@@ -79,15 +89,8 @@ export const workingReport: StatusReport = {
     reserveBytes: 20_000_000_000,
     daysLeft: 38.4,
   },
-  machine: {
-    cpuLoadPercent: 4,
-    memoryUsedBytes: 1_900_000_000,
-    memoryTotalBytes: 8_200_000_000,
-    temperatureCelsius: 51,
-    uptimeSeconds: 345_600,
-    processRssBytes: 118_000_000,
-  },
-  config: { generation: 7 },
+  machine: exampleMachine,
+  config: { generation: 7, rejected: null },
   version: '0.1.0',
 };
 
@@ -152,4 +155,33 @@ export const downReport: StatusReport = {
     },
   },
   disk: { ...workingReport.disk, state: 'low', freeBytes: 96_000_000_000, daysLeft: 9.2 },
+};
+
+/** Just set up: nothing has come, and the archive cannot be signed in to. */
+export const freshReport: StatusReport = {
+  ...workingReport,
+  verdict: 'degraded',
+  reason: 'Not sending to "cloud": the token file /etc/gantry/token cannot be read.',
+  nextStep: 'Call IT: Gantry must be able to read it. Sending resumes by itself once it can.',
+  startedAt: minutesBefore(1),
+  totals: { received: 0, delivered: 0, verified: 0, quarantined: 0, conflicts: 0, held: 0 },
+  modalities: { ct1: { ...exampleModality, lastHeardAt: null, lastReceivedAt: null, received: 0 } },
+  destinations: {
+    cloud: {
+      ...exampleDestination,
+      state: 'paused',
+      reason: {
+        code: 'TOKEN_FILE_UNREADABLE',
+        words: 'the token file /etc/gantry/token cannot be read',
+      },
+      lastDeliveredAt: null,
+      lastVerifiedAt: null,
+      nextAttemptAt: new Date(Date.parse(exampleTime) + 250_000).toISOString(),
+      verified: 0,
+      bytesSent: 0,
+      tlsDaysLeft: null,
+    },
+  },
+  disk: { ...workingReport.disk, daysLeft: null },
+  machine: { ...exampleMachine, temperatureCelsius: null },
 };

@@ -3,10 +3,19 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { StatusReport } from '../../src/health/status.ts';
 import { loadPage, type PageRenderer } from '../../src/web/page.ts';
 import type { WebServer, WebServerOptions } from '../../src/web/server.ts';
 import { builtPage, createWebServer, SettableStatus } from './harness.ts';
-import { degradedReport, exampleRefusal, workingReport } from './reports.ts';
+import {
+  degradedReport,
+  downReport,
+  exampleDestination,
+  exampleRefusal,
+  freshReport,
+  minutesBefore,
+  workingReport,
+} from './reports.ts';
 
 let server: WebServer | null = null;
 
@@ -43,6 +52,14 @@ async function ask(
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk;
   return { status: response.statusCode, headers: response.headers, text };
+}
+
+/** What a reader sees of a page. */
+function wordsOf(html: string): string {
+  return html
+    .replace(/<script[\s\S]*?<\/script>/g, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/[\s\u00a0]+/g, ' ');
 }
 
 /** A raw follower of the event stream. */
@@ -119,6 +136,22 @@ describe('the open listener', () => {
         code: 'HTTP_HOST',
         nextStep: expect.stringMatching(/IP address/),
       });
+    }
+  });
+
+  test('an address that cannot be decoded is guarded like any other and not repeated', async () => {
+    const { port } = await serve();
+    for (const path of ['/%ZZsecret', '/assets/%ZZsecret', `/api/v1/status%ZZsecret`]) {
+      const answer = await ask(port, path);
+      expect([path, answer.status]).toEqual([path, 400]);
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.headers['content-security-policy']).toMatch(/^default-src 'self'/);
+      expect(answer.headers['x-content-type-options']).toBe('nosniff');
+      expect(JSON.parse(answer.text)).toMatchObject({ code: 'HTTP_BAD_REQUEST' });
+      expect(answer.text).not.toContain('secret');
+      const rebound = await ask(port, path, 'GET', { host: 'evil.example' });
+      expect([rebound.status, JSON.parse(rebound.text)['code']]).toEqual([421, 'HTTP_HOST']);
+      expect((await ask(port, path, 'POST')).status).toBe(405);
     }
   });
 
@@ -266,10 +299,7 @@ describe('the page', () => {
       'nosniff',
       'no-referrer',
     ]);
-    const words = text
-      .replace(/<script[\s\S]*?<\/script>/g, '')
-      .replace(/<[^>]*>/g, ' ')
-      .replace(/[\s\u00a0]+/g, ' ');
+    const words = wordsOf(text);
     for (const expected of [
       'Needs attention',
       'Set the AE title of the destination to GANTRY at CT2.',
@@ -288,6 +318,66 @@ describe('the page', () => {
     expect(text).toContain('<noscript><meta http-equiv="refresh" content="15"/></noscript>');
     expect(text.match(/role="status"/g)).toHaveLength(1);
     expect(text).not.toMatch(/\sstyle=|<style|https?:\/\//);
+  });
+
+  async function wordsFor(report: StatusReport): Promise<string> {
+    const { port, status } = await serve({ page, intakeHost: '10.4.1.20' });
+    status.set(report);
+    return wordsOf((await ask(port, '/')).text);
+  }
+
+  test('a fresh box: what to type in first, why nothing is sent, and when that is tried again', async () => {
+    const words = await wordsFor(freshReport);
+    const places = ['The way of an image', 'Type this into the modality', 'Waiting to send'];
+    const order = places.map((title) => words.indexOf(title));
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(order[0]).toBeGreaterThan(0);
+    expect(words).toContain('Not sending tried again at 10:48');
+    expect(words).toContain('the token file /etc/gantry/token cannot be read TOKEN_FILE_UNREADABLE');
+    // Nothing that contradicts "resumes by itself", and nothing that is not known.
+    expect(words).not.toMatch(/Connected|a person must act|not known yet|no sensor|Temperature|Room/);
+  });
+
+  test('a destination that has not answered yet is being tried; a paused one waits for a person', async () => {
+    const untried = { ...exampleDestination, state: 'untried' as const };
+    const reason = { code: 'PAUSED_BY_OPERATOR', words: 'Forwarding was paused by an operator.' };
+    const paused = { ...exampleDestination, state: 'paused' as const, reason };
+    const first = await wordsFor({ ...workingReport, destinations: { cloud: untried } });
+    expect(first).toContain('Being tried no answer yet');
+    expect(first).not.toContain('Connected');
+    await server?.stop();
+    const second = await wordsFor({ ...workingReport, destinations: { cloud: paused } });
+    expect(second).toContain('Paused until IT resumes it');
+    expect(second).not.toContain('tried again');
+  });
+
+  test('says once when the archive last confirmed, and counts what is set aside as safe here', async () => {
+    const words = await wordsFor(workingReport);
+    expect(words.match(/last confirmed by/gi)).toHaveLength(1);
+    await server?.stop();
+    expect(await wordsFor(degradedReport)).toContain('415 images safe on this box: 412 waiting, 3 set aside');
+  });
+
+  test('a port scan does not make the way in look broken, but is listed; old refusals are folded', async () => {
+    const scan = { ...exampleRefusal, at: minutesBefore(0), callingAeTitle: '', calledAeTitle: '' };
+    const scans = Array.from({ length: 7 }, (_, at) => ({ ...scan, address: `10.9.9.${at}` }));
+    const { port, status } = await serve({ page });
+    status.set({ ...workingReport, intake: { ...workingReport.intake, refusals: scans } });
+    const { text } = await ask(port, '/');
+    expect(wordsOf(text)).not.toContain('Last call refused');
+    const [open = '', folded = ''] = text.split('<details>');
+    const listed = (html: string): number =>
+      scans.filter(({ address }) => html.includes(`>${address}<`)).length;
+    expect([listed(open), listed(folded.split('</details>')[0] ?? '')]).toEqual([5, 2]);
+    expect(wordsOf(folded)).toContain('2 earlier');
+    status.set({ intake: { ...workingReport.intake, refusals: [{ ...scan, callingAeTitle: 'CT9' }] } });
+    expect(wordsOf((await ask(port, '/')).text)).toContain('Last call refused');
+  });
+
+  test('a configuration that was not taken is said beside whatever is graver', async () => {
+    const rejected = { code: 'CONFIG_INVALID', words: 'The file is not valid.', nextStep: 'Correct it.' };
+    const words = await wordsFor({ ...downReport, config: { generation: 7, rejected } });
+    expect(words).toContain('The file is not valid. Do this: Correct it. CONFIG_INVALID');
   });
 
   test('keeps hostile AE titles text', async () => {

@@ -81,13 +81,6 @@ export function ago(at: number, frame: TimeFrame): string {
   return ms < minuteMs ? 'just now' : `${duration(ms)}\u00a0ago`;
 }
 
-/** `in 25 min`, `now`. */
-export function until(at: number, frame: TimeFrame): string {
-  const ms = at - frame.now;
-  if (ms <= 0) return 'now';
-  return ms < minuteMs ? 'in under a minute' : `in ${duration(ms)}`;
-}
-
 const byteUnits = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 /** `525 kB`, `1.3 GB`: decimal units, three digits at most; figure and unit stay on one line. */

@@ -10,7 +10,7 @@ import {
   intakeWords,
   lastConfirmedAt,
   lineWords,
-  roomWords,
+  parkedCount,
   type StateWords,
   verdictWords,
 } from './words.ts';
@@ -49,12 +49,12 @@ export function Page({ view, frame, stoppedAt }: PageProps): JSX.Element {
       <main>
         <VerdictCard report={report} frame={frame} stoppedAt={stoppedAt} />
         <Path report={report} frame={frame} />
+        <TypeThis view={view} />
         <Modalities report={report} frame={frame} />
         <Waiting report={report} frame={frame} />
         <Destinations report={report} frame={frame} />
         <Box report={report} frame={frame} />
         <Refusals report={report} frame={frame} />
-        <TypeThis view={view} />
       </main>
       <footer>
         <p>
@@ -107,11 +107,12 @@ function VerdictCard({ report, frame, stoppedAt }: VerdictProps): JSX.Element {
   );
 }
 
-/** What decides whether to worry: the last confirmation, what waits, and for how long that can go on. */
+/** What decides whether to worry: the last confirmation, and what is not in the archive yet. */
 function VerdictFacts({ report, frame }: { report: PageView['report']; frame: TimeFrame }): JSX.Element {
   const confirmedAt = lastConfirmedAt(report);
   const { instances } = report.queue;
-  const room = roomWords(report.disk.daysLeft, frame);
+  const parked = parkedCount(report);
+  const kept = instances + parked;
   return (
     <ul class="verdict-facts">
       <li>
@@ -124,10 +125,10 @@ function VerdictFacts({ report, frame }: { report: PageView['report']; frame: Ti
           </>
         )}
       </li>
-      {instances === 0 ? null : (
+      {kept === 0 ? null : (
         <li>
-          {counted(instances, nouns.image, frame)} waiting, safe on this box
-          {room === null ? '' : `; ${room}`}
+          {counted(kept, nouns.image, frame)} safe on this box: {number(instances, frame)} waiting
+          {parked === 0 ? '' : `, ${number(parked, frame)} set aside`}
         </li>
       )}
     </ul>

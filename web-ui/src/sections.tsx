@@ -117,6 +117,8 @@ function Destination(props: { name: string; one: DestinationReport; frame: TimeF
 
 export function Box({ report, frame }: SectionProps): JSX.Element {
   const { disk, machine } = report;
+  const { rejected } = report.config;
+  const room = roomWords(disk.daysLeft, frame);
   const share = (part: number) => (disk.totalBytes > 0 ? part / disk.totalBytes : 0);
   return (
     <Card id="box" title="This box">
@@ -126,14 +128,17 @@ export function Box({ report, frame }: SectionProps): JSX.Element {
       </p>
       <Bar used={share(disk.totalBytes - disk.freeBytes)} reserve={share(disk.reserveBytes)} />
       <Facts>
-        <Fact name="Room">
-          {roomWords(disk.daysLeft, frame)?.replace(/^room for /, '') ?? 'not known yet'}
-        </Fact>
+        {room === null ? null : <Fact name="Room">{room.replace(/^room for /, '')}</Fact>}
         <Fact name="Free">
           {bytes(disk.freeBytes, frame)} of {bytes(disk.totalBytes, frame)}
         </Fact>
         <Fact name="Kept in reserve">{bytes(disk.reserveBytes, frame)}</Fact>
       </Facts>
+      {rejected === null ? null : (
+        <p class="note tone-warn">
+          {rejected.words} <DoThis /> {rejected.nextStep} <span class="code">{rejected.code}</span>
+        </p>
+      )}
       {machine === null ? null : <Machine machine={machine} frame={frame} />}
     </Card>
   );
@@ -148,11 +153,9 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: TimeFrame 
         <Fact name="Memory">
           {bytes(machine.memoryUsedBytes, frame)} of {bytes(machine.memoryTotalBytes, frame)}
         </Fact>
-        <Fact name="Temperature">
-          {machine.temperatureCelsius === null
-            ? 'no sensor'
-            : `${number(machine.temperatureCelsius, frame)} °C`}
-        </Fact>
+        {machine.temperatureCelsius === null ? null : (
+          <Fact name="Temperature">{number(machine.temperatureCelsius, frame)} °C</Fact>
+        )}
         <Fact name="Running for">{duration(machine.uptimeSeconds * 1000)}</Fact>
         <Fact name="Gantry's memory">{bytes(machine.processRssBytes, frame)}</Fact>
       </Facts>
@@ -160,44 +163,52 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: TimeFrame 
   );
 }
 
+const refusalsOpenMax = 5;
 const refusalsShownMax = 20;
 
 export function Refusals({ report, frame }: SectionProps): JSX.Element {
   const refusals = report.intake.refusals.slice(0, refusalsShownMax);
+  const earlier = refusals.slice(refusalsOpenMax);
   return (
     <Card id="refusals" title="Recently refused calls" wide>
       {refusals.length === 0 ? (
         <p class="small">No call was refused since the gateway started.</p>
       ) : (
-        // Roles said aloud: laid out as cards on a phone, a table would lose them.
-        <table role="table">
-          <thead role="rowgroup">
-            <tr role="row">
-              <th role="columnheader" scope="col">
-                When
-              </th>
-              <th role="columnheader" scope="col">
-                From
-              </th>
-              <th role="columnheader" scope="col">
-                Called itself
-              </th>
-              <th role="columnheader" scope="col">
-                Called us
-              </th>
-              <th role="columnheader" scope="col">
-                Why, and what to do
-              </th>
-            </tr>
-          </thead>
-          <tbody role="rowgroup">
-            {refusals.map((one) => (
-              <Refusal key={`${one.at} ${one.address} ${one.code}`} one={one} frame={frame} />
-            ))}
-          </tbody>
-        </table>
+        <RefusalTable refusals={refusals.slice(0, refusalsOpenMax)} frame={frame} />
+      )}
+      {earlier.length === 0 ? null : (
+        <details>
+          <summary>{number(earlier.length, frame)} earlier</summary>
+          <RefusalTable refusals={earlier} frame={frame} />
+        </details>
       )}
     </Card>
+  );
+}
+
+function RefusalTable(props: { refusals: readonly RefusalReport[]; frame: TimeFrame }): JSX.Element {
+  // Roles said aloud: laid out as cards on a phone, a table would lose them.
+  return (
+    <table role="table">
+      <thead role="rowgroup">
+        <tr role="row">
+          {['When', 'From', 'Called itself', 'Called us', 'Why, and what to do'].map((title) => (
+            <th key={title} role="columnheader" scope="col">
+              {title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        {props.refusals.map((one) => (
+          <Refusal
+            key={`${one.at} ${one.address} ${one.callingAeTitle} ${one.code}`}
+            one={one}
+            frame={props.frame}
+          />
+        ))}
+      </tbody>
+    </table>
   );
 }
 

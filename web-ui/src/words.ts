@@ -1,5 +1,11 @@
-import type { DestinationReport, ModalityReport, StatusReport, Verdict } from '../../src/health/status.ts';
-import { ago, counted, nouns, type TimeFrame, until } from './format.ts';
+import type {
+  DestinationReport,
+  ModalityReport,
+  RefusalReport,
+  StatusReport,
+  Verdict,
+} from '../../src/health/status.ts';
+import { ago, clockTime, counted, nouns, type TimeFrame } from './format.ts';
 
 /** How a state is shown: each tone has a colour and, so that it does not hang on colour, a shape of its own. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'idle';
@@ -46,7 +52,7 @@ export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords 
     };
   }
   const heardAt = latest(modalities.map((one) => one.lastHeardAt));
-  const refusedAt = latest(intake.refusals.map((one) => one.at));
+  const refusedAt = latest(intake.refusals.filter(isModalityCall).map((one) => one.at));
   if (refusedAt !== null && refusedAt > (heardAt ?? Number.NEGATIVE_INFINITY)) {
     return {
       tone: 'warn',
@@ -58,6 +64,11 @@ export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords 
   const receivedAt = latest(modalities.map((one) => one.lastReceivedAt));
   const detail = receivedAt === null ? 'no image yet' : `last image ${ago(receivedAt, frame)}`;
   return { tone: 'ok', word: intake.associations > 0 ? 'Receiving' : 'Ready', detail };
+}
+
+/** Whether somebody spoke DICOM: a port scan or a browser gives no AE title, and breaks no way of an image. */
+function isModalityCall({ callingAeTitle }: RefusalReport): boolean {
+  return callingAeTitle.trim() !== '';
 }
 
 const diskWords = {
@@ -83,7 +94,7 @@ export function roomWords(daysLeft: number | null, frame: TimeFrame): string | n
 }
 
 /** From best to worst. */
-const destinationStates = ['removed', 'up', 'waiting', 'down', 'paused'] as const;
+const destinationStates = ['removed', 'up', 'untried', 'waiting', 'down', 'paused'] as const;
 
 function badness({ state }: DestinationReport): number {
   return destinationStates.indexOf(state);
@@ -101,14 +112,21 @@ export function lineWords(report: StatusReport, frame: TimeFrame): StateWords {
   return { ...words, word: `${words.word} (${same} of ${used.length})` };
 }
 
+/** The reason code of a destination that a person has paused: it alone does not go on by itself. */
+const pausedByOperator = 'PAUSED_BY_OPERATOR';
+
 export function destinationWords(one: DestinationReport, frame: TimeFrame): StateWords {
   const nextAt = timeOf(one.nextAttemptAt);
-  const again = nextAt === null ? null : `tries again ${until(nextAt, frame)}`;
+  const again = nextAt === null ? 'being tried again' : `tried again at ${clockTime(nextAt, frame)}`;
   const words = {
+    untried: { tone: 'idle', word: 'Being tried', detail: 'no answer yet' },
     up: { tone: 'ok', word: one.queued > 0 ? 'Sending' : 'Connected', detail: null },
     waiting: { tone: 'warn', word: 'Waiting to try again', detail: again },
     down: { tone: 'bad', word: 'Not reachable', detail: again },
-    paused: { tone: 'bad', word: 'Stopped', detail: 'a person must act' },
+    paused:
+      one.reason?.code === pausedByOperator
+        ? { tone: 'bad', word: 'Paused', detail: 'until IT resumes it' }
+        : { tone: 'bad', word: 'Not sending', detail: again },
     removed: { tone: 'idle', word: 'Removed from the settings', detail: null },
   } as const satisfies Record<DestinationReport['state'], StateWords>;
   return words[one.state];
@@ -160,6 +178,11 @@ export function parkedWords({ totals }: StatusReport): ParkedWords[] {
     },
   ];
   return kinds.filter((kind) => kind.count > 0);
+}
+
+/** How many images are set aside, whatever for. */
+export function parkedCount({ totals: { held, quarantined, conflicts } }: StatusReport): number {
+  return held + quarantined + conflicts;
 }
 
 /** Days a server certificate still has. */

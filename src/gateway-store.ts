@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from './base/clock.ts';
+import { type Disk, nodeDisk } from './base/disk.ts';
+import type { Log } from './base/log.ts';
+import type { Config } from './config/schema.ts';
+import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
+import { Keyring } from './crypto/keyring.ts';
+import { SealedFile } from './crypto/sealed-file.ts';
+import { destinationsOf } from './forward/routes.ts';
+import type { RejectionReport } from './health/status.ts';
+import { FileReceiptStore } from './proof/receipt-store.ts';
+import { lockDataDirectory } from './spool/data-lock.ts';
+import { holdsData } from './spool/recovery.ts';
+import { Spool } from './spool/spool.ts';
+
+const configBytesMax = 16 * 1024 * 1024;
+/** After so long without a new image a study of an unknown caller counts as complete. */
+export const defaultQuietMs = 30_000;
+
+/** The configuration in use, sealed. */
+export function storedConfigPath(dataDirectory: string): string {
+  return join(dataDirectory, 'config', 'config');
+}
+
+export interface StoreOptions {
+  readonly dataDirectory: string;
+  /** Text of the `--config` file, or null where none was given. */
+  readonly configText: string | null;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly disk?: Disk;
+  /** A part that everything depends on ended by itself: end the process, so that it is started anew. */
+  readonly died?: (error: Error) => void;
+}
+
+/** What is on disk, opened. */
+export interface Store {
+  readonly dataDirectory: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+  readonly current: CurrentConfig;
+  /** Why the `--config` file was not taken over, where it was not. */
+  readonly configRejected: RejectionReport | null;
+  readonly spool: Spool;
+  readonly receipts: FileReceiptStore;
+}
+
+/** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
+export async function openStore(options: StoreOptions, stack: AsyncDisposableStack): Promise<Store> {
+  const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
+  const lock = await lockDataDirectory(disk, dataDirectory);
+  stack.defer(() => lock.release());
+  const keyring = await Keyring.open({
+    disk,
+    directory: join(dataDirectory, 'keys'),
+    clock,
+    log,
+    mayCreate: !(await holdsData(disk, dataDirectory)),
+  });
+  const configFile = {
+    path: storedConfigPath(dataDirectory),
+    purpose: 'config',
+    bytesMax: configBytesMax,
+  };
+  const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
+  const configRejected =
+    options.configText === null ? null : await importConfig(configStore, options.configText, log);
+  const current = configStore.current();
+  const spool = new Spool({
+    disk,
+    clock,
+    log,
+    keyring,
+    dataDirectory,
+    died,
+    ...spoolOptions(current.config),
+  });
+  await spool.start();
+  stack.defer(() => spool.stop());
+  const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
+  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, receipts };
+}
+
+/** Nobody said what to do: let the process end. */
+function throwLater(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+/** A changed file that is not valid never replaces the configuration in use: it is reported. */
+async function importConfig(store: ConfigStore, text: string, log: Log): Promise<RejectionReport | null> {
+  try {
+    const outcome = await store.importFile(text);
+    log.info({ outcome }, 'configuration file read');
+    return null;
+  } catch (error) {
+    if (!(error instanceof ConfigRejectedError) || !hasConfig(store)) throw error;
+    log.error(
+      { code: error.code, problems: error.problems },
+      'the changed configuration file is not valid; the one in use stays',
+    );
+    return {
+      code: error.code,
+      words: error.message,
+      nextStep: 'Check the file with "gantry check-config FILE", correct it, and start the gateway again.',
+    };
+  }
+}
+
+function hasConfig(store: ConfigStore): boolean {
+  try {
+    store.current();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function spoolOptions(config: Config) {
+  const destinations = destinationsOf(config.routes, Object.keys(config.destinations));
+  return {
+    reserveBytes: config.spool.reserveBytes,
+    destinationsOf: () => destinations,
+    quietMs: (modalityName: string | null) => {
+      const modality = modalityName === null ? undefined : config.modalities[modalityName];
+      return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MadeInstance } from '../fixtures/dicom-objects.ts';
+import { objectFiles } from '../fixtures/data-directory.ts';
+import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
+import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
+
+type Named = Pick<MadeInstance, 'SOPInstanceUID' | 'dataSet'>;
+
+/** What the judge found. Every list names instances by UID, or files by path; all have to be empty. */
+export interface Judgement {
+  /** Answered 0000, and in neither place with these bytes. */
+  readonly lost: string[];
+  /** In a place with bytes that nobody ever sent under this UID. */
+  readonly altered: string[];
+  /** Files that can be seen as objects and do not open to their end. */
+  readonly half: string[];
+  /** The same UID more than once at the archive, or the same bytes more than once in the spool. */
+  readonly twice: string[];
+  /** Answered 0000, and no version of it at the archive. */
+  readonly undelivered: string[];
+  /** At the archive are other bytes, and these, answered 0000, are not in the spool as a conflict. */
+  readonly conflictsNotParked: string[];
+}
+
+export const spotless: Judgement = {
+  lost: [],
+  altered: [],
+  half: [],
+  twice: [],
+  undelivered: [],
+  conflictsNotParked: [],
+};
+
+/** The same, for a moment at which not all has been delivered. */
+export const safe = { lost: [], altered: [], half: [], twice: [] } satisfies Partial<Judgement>;
+
+interface Kept {
+  readonly path: string;
+  readonly uid: string;
+  readonly digest: string;
+  readonly conflict: boolean;
+}
+
+/**
+ * Remembers what senders sent and what they were told is safe, and judges what is left on the two disks: the
+ * spool by FORMAT.md alone, the archive by its own files. Whatever was answered 0000 has to be in one of them,
+ * byte for byte.
+ */
+export class Oracle {
+  readonly #offered = new Map<string, Set<string>>();
+  readonly #acknowledged = new Map<string, Set<string>>();
+  /** How often 0000 was seen, duplicates included. */
+  acknowledgements = 0;
+
+  /** To be called before the first byte is sent. */
+  offered({ SOPInstanceUID, dataSet }: Named): void {
+    add(this.#offered, SOPInstanceUID, sha256(dataSet));
+  }
+
+  /** The sender saw 0000. */
+  acknowledged({ SOPInstanceUID, dataSet }: Named): void {
+    this.acknowledgements += 1;
+    add(this.#acknowledged, SOPInstanceUID, sha256(dataSet));
+  }
+
+  /** Different contents that were answered 0000. */
+  get contents(): number {
+    return [...this.#acknowledged.values()].reduce((sum, digests) => sum + digests.size, 0);
+  }
+
+  /** Contents answered 0000 beside the first of their UID. */
+  get conflicts(): number {
+    return this.contents - this.#acknowledged.size;
+  }
+
+  /** One that knows the same and goes its own way from here. */
+  copy(): Oracle {
+    const copy = new Oracle();
+    for (const [uid, digests] of this.#offered) copy.#offered.set(uid, new Set(digests));
+    for (const [uid, digests] of this.#acknowledged) copy.#acknowledged.set(uid, new Set(digests));
+    copy.acknowledgements = this.acknowledgements;
+    return copy;
+  }
+
+  /** Looks at both disks. The gateway need not be stopped, but nothing may be moving. */
+  async judge(places: { dataDirectory: string; archiveDirectory: string | null }): Promise<Judgement> {
+    const spool = readSpool(places.dataDirectory);
+    const archive = await readArchive(places.archiveDirectory);
+    const everywhere = [...spool.kept, ...archive];
+    const found = new Set(everywhere.map(nameOf));
+    const parked = new Set(spool.kept.filter(({ conflict }) => conflict).map(nameOf));
+    const atArchive = new Map(archive.map(({ uid, digest }) => [uid, digest]));
+    const names = [...this.#acknowledged].flatMap(([uid, digests]) =>
+      [...digests].map((digest) => ({ uid, digest })),
+    );
+    return {
+      lost: names.map(nameOf).filter((name) => !found.has(name)),
+      altered: everywhere
+        .filter(({ uid, digest }) => this.#offered.get(uid)?.has(digest) !== true)
+        .map(nameOf),
+      half: spool.half,
+      twice: [...repeated(archive.map(({ uid }) => uid)), ...repeated(spool.kept.map(nameOf))],
+      undelivered: [...this.#acknowledged.keys()].filter((uid) => !atArchive.has(uid)),
+      conflictsNotParked: names
+        .filter(({ uid, digest }) => atArchive.has(uid) && atArchive.get(uid) !== digest)
+        .map(nameOf)
+        .filter((name) => !parked.has(name)),
+    };
+  }
+}
+
+/** Every object that can be seen in the spool, opened to its end. */
+export function readSpool(dataDirectory: string): { kept: Kept[]; half: string[] } {
+  const kept: Kept[] = [];
+  const half: string[] = [];
+  if (!existsSync(join(dataDirectory, 'spool', 'objects'))) return { kept, half };
+  const keystore = openKeystore(dataDirectory);
+  for (const path of objectFiles(dataDirectory)) {
+    try {
+      kept.push(openKept(path, keystore));
+    } catch (error) {
+      half.push(`${path}: ${String(error)}`);
+    }
+  }
+  return { kept, half };
+}
+
+function openKept(path: string, keystore: OpenedKeystore): Kept {
+  const { trailer, body } = openObject(readFileSync(path), keystore);
+  const digest = sha256(body);
+  if (trailer['dataSetSha256'] !== digest) throw new Error('the digest in the trailer is another');
+  return { path, uid: String(trailer['SOPInstanceUID']), digest, conflict: trailer['conflict'] === true };
+}
+
+/** What the sandbox archive has, from its own files. */
+async function readArchive(directory: string | null): Promise<Kept[]> {
+  if (directory === null) return [];
+  const files = join(directory, 'instances');
+  return Promise.all(
+    readdirSync(files)
+      .map((name) => join(files, name))
+      .map(async (path) => ({
+        path,
+        uid: (await readPart10Head(path)).SOPInstanceUID,
+        digest: sha256(await readDataSet(path)),
+        conflict: false,
+      })),
+  );
+}
+
+function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {
+  return `${uid} ${digest}`;
+}
+
+function repeated(names: readonly string[]): string[] {
+  return names.filter((name, index) => names.indexOf(name) < index);
+}
+
+function add(map: Map<string, Set<string>>, key: string, value: string): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, new Set([value]));
+  else values.add(value);
+}
+
+export function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,108 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { notice } from './campaign.ts';
+
+const megabyte = 1024 * 1024;
+const unmountTriesMax = 50;
+
+/**
+ * A file system of its own at `path`. Whatever a test does, `Symbol.dispose` leaves no mount and no loop device
+ * behind, and so does the end of this process.
+ */
+export interface TestVolume extends Disposable {
+  /** Where it is mounted. */
+  readonly path: string;
+  mount(): void;
+  /** Waits a little for those who still use it. */
+  unmount(): Promise<void>;
+  /** Takes it out of the tree at once; who has files open keeps them (`umount -l`). */
+  vanish(): void;
+}
+
+/** Ext4 on a loop device. */
+export interface LoopVolume extends TestVolume {
+  /** What was not synced is gone; every write from now on fails until it is unmounted and mounted again. */
+  cutPower(): void;
+}
+
+const open = new Set<Disposable>();
+process.on('exit', () => {
+  for (const volume of open) volume[Symbol.dispose]();
+});
+
+/** In memory, of so many megabytes. */
+export function memoryVolume(path: string, megabytes: number): TestVolume {
+  mkdirSync(path, { recursive: true });
+  const volume: TestVolume = {
+    path,
+    mount: () => void run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'tmpfs', path]),
+    unmount: () => unmountSoon(path),
+    vanish: () => void run('umount', ['-l', path]),
+    [Symbol.dispose]: () => {
+      open.delete(volume);
+      spawnSync('umount', ['-l', path]);
+    },
+  };
+  volume.mount();
+  open.add(volume);
+  return volume;
+}
+
+/** On a disk image beside the mount point. */
+export function loopVolume(path: string, megabytes: number): LoopVolume {
+  const image = `${path}.image`;
+  mkdirSync(path, { recursive: true });
+  writeFileSync(image, '');
+  truncateSync(image, megabytes * megabyte);
+  run('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=1,nodiscard', image]);
+  const device = run('losetup', ['--find', '--show', image]);
+  const volume: LoopVolume = {
+    path,
+    mount: () => void run('mount', [device, path]),
+    unmount: () => unmountSoon(path),
+    vanish: () => void run('umount', ['-l', path]),
+    // EXT4_IOC_SHUTDOWN, flag 2: without writing the log first.
+    cutPower: () => void run('perl', ['-e', shutdown, path]),
+    [Symbol.dispose]: () => {
+      open.delete(volume);
+      spawnSync('umount', ['-l', path]);
+      spawnSync('losetup', ['--detach', device]);
+    },
+  };
+  volume.mount();
+  open.add(volume);
+  return volume;
+}
+
+const shutdown =
+  'sysopen(my $d, $ARGV[0], 0) or die $!; my $flag = pack("I", 2); ioctl($d, 0x8004587d, $flag) or die $!';
+
+/** Whether volumes of this kind can be made here; says so where not. */
+export function canMake(kind: 'memory' | 'loop', what: string): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-mount-'));
+  try {
+    using volume =
+      kind === 'memory' ? memoryVolume(join(directory, 'v'), 1) : loopVolume(join(directory, 'v'), 16);
+    if (kind === 'loop') (volume as LoopVolume).cutPower();
+    return true;
+  } catch (error) {
+    notice(what, `no such mounts can be made here (${error instanceof Error ? error.message : ''})`);
+    return false;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function unmountSoon(path: string): Promise<void> {
+  for (let tries = 1; spawnSync('umount', [path]).status !== 0; tries += 1) {
+    if (tries === unmountTriesMax) throw new Error(`${path} stays in use`);
+    await delay(100);
+  }
+}
+
+function run(program: string, parameters: readonly string[]): string {
+  return execFileSync(program, parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+}
