@@ -50,7 +50,7 @@ export class Gateway {
 
   /**
    * Opens the data directory and starts every room; accepts associations once it resolves.
-   * @throws GantryError DATA_LOCKED, CONFIG_*, KEYS_*, LEDGER_NEWER, INTAKE_PORT, WEB_LISTEN …; nothing stays behind
+   * @throws GantryError DATA_*, CONFIG_*, KEYS_*, LEDGER_*, INTAKE_PORT, WEB_LISTEN …; nothing stays behind
    */
   static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();

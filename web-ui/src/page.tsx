@@ -24,10 +24,10 @@ export interface PageProps {
 
 /** The title of the tab: the verdict first, so that it can be read from the tab bar. */
 export function pageTitle({ view, frame, stoppedAt }: PageProps): string {
-  const { verdict, site } = view.report;
+  const { report } = view;
   const word =
-    stoppedAt === null ? verdictWords[verdict].word : `Not updating since ${clockSeconds(stoppedAt, frame)}`;
-  return `${word} · ${site.name} · Gantry`;
+    stoppedAt === null ? verdictWords(report).word : `Not updating since ${clockSeconds(stoppedAt, frame)}`;
+  return `${word} · ${report.site.name} · Gantry`;
 }
 
 /** The whole page as a function of what the gateway said and what time it is there. */
@@ -77,7 +77,7 @@ interface VerdictProps {
 }
 
 function VerdictCard({ report, frame, stoppedAt }: VerdictProps): JSX.Element {
-  const said = verdictWords[report.verdict];
+  const said = verdictWords(report);
   // What was true then is not claimed now: a frozen green page is worse than none.
   const shown =
     stoppedAt === null
@@ -112,7 +112,6 @@ function VerdictFacts({ report, frame }: { report: PageView['report']; frame: Ti
   const confirmedAt = lastConfirmedAt(report);
   const { instances } = report.queue;
   const parked = parkedCount(report);
-  const kept = instances + parked;
   return (
     <ul class="verdict-facts">
       <li>
@@ -125,14 +124,16 @@ function VerdictFacts({ report, frame }: { report: PageView['report']; frame: Ti
           </>
         )}
       </li>
-      {kept === 0 ? null : (
-        <li>
-          {counted(kept, nouns.image, frame)} safe on this box: {number(instances, frame)} waiting
-          {parked === 0 ? '' : `, ${number(parked, frame)} set aside`}
-        </li>
-      )}
+      {instances + parked === 0 ? null : <li>{keptWords(instances, parked, frame)}</li>}
     </ul>
   );
+}
+
+function keptWords(waiting: number, parked: number, frame: TimeFrame): string {
+  const safe = `${counted(waiting + parked, nouns.image, frame)} safe on this box`;
+  const aside = `${number(parked, frame)} set aside`;
+  if (parked === 0) return `${safe}, waiting to be sent`;
+  return waiting === 0 ? `${safe}, all set aside` : `${safe}: ${number(waiting, frame)} waiting, ${aside}`;
 }
 
 /** The way of an image, so that the broken piece is seen. */

@@ -223,22 +223,29 @@ function Refusal({ one, frame }: { one: RefusalReport; frame: TimeFrame }): JSX.
           <Foreign text={one.address} />
         </code>
       </td>
-      <td role="cell" data-label="Called itself">
-        <code>
-          <Foreign text={one.callingAeTitle} />
-        </code>
-      </td>
-      <td role="cell" data-label="Called us">
-        <code>
-          <Foreign text={one.calledAeTitle} />
-        </code>
-      </td>
+      <TitleCell label="Called itself" title={one.callingAeTitle} />
+      <TitleCell label="Called us" title={one.calledAeTitle} />
       <td role="cell" class="why" data-label="Why">
         <div>
           {one.reason} <DoThis /> {one.nextStep} <span class="code">{one.code}</span>
         </div>
       </td>
     </tr>
+  );
+}
+
+/** What spoke no DICOM gave no AE title: where the columns are stacked, such a cell is left out. */
+function TitleCell({ label, title }: { label: string; title: string }): JSX.Element {
+  return (
+    <td role="cell" data-label={label} class={title === '' ? 'none' : undefined}>
+      {title === '' ? (
+        'none'
+      ) : (
+        <code>
+          <Foreign text={title} />
+        </code>
+      )}
+    </td>
   );
 }
 

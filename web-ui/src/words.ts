@@ -17,11 +17,17 @@ export interface StateWords {
   readonly detail: string | null;
 }
 
-export const verdictWords: Readonly<Record<Verdict, { readonly tone: Tone; readonly word: string }>> = {
+const verdicts: Readonly<Record<Verdict, { readonly tone: Tone; readonly word: string }>> = {
   working: { tone: 'ok', word: 'Working' },
   degraded: { tone: 'warn', word: 'Needs attention' },
   down: { tone: 'bad', word: 'Not working' },
 };
+
+/** The verdict at a glance. While an archive is yet to answer for the first time, it is too early to call it working. */
+export function verdictWords({ verdict, destinations }: StatusReport): (typeof verdicts)[Verdict] {
+  const untried = Object.values(destinations).some(({ state }) => state === 'untried');
+  return verdict === 'working' && untried ? { tone: 'idle', word: 'Starting' } : verdicts[verdict];
+}
 
 function timeOf(iso: string | null): number | null {
   return iso === null ? null : Date.parse(iso);
