@@ -120,11 +120,11 @@ export const modality = z
       .max(64)
       .default([])
       .describe('IP addresses or CIDR ranges it calls from. Empty: any address.'),
-    host: peerHost.nullable().default(null).describe("The modality's own address, for tests from this box."),
+    host: peerHost.nullable().default(null).describe("The modality's own address. Noted for people; this version does not call modalities."),
     port: peerPort
       .nullable()
       .default(null)
-      .describe("The modality's own DICOM port, for tests from this box."),
+      .describe("The modality's own DICOM port. Noted for people; this version does not call modalities."),
     priority: z
       .enum(['routine', 'stat'])
       .default('routine')
