@@ -55,6 +55,19 @@ describe.skipIf(!ready)('proof and retention', { timeout: patienceMs }, () => {
     }
   }
 
+  test('an image the archive had with other pixels, and calls stored, is a conflict and is kept', async () => {
+    const uids = { studyUID: newUid(), seriesUID: newUid(), instanceUID: newUid() };
+    const theirs = ctSlice({ rows: 32, columns: 32, seed: 1, ...uids });
+    const ours = ctSlice({ rows: 32, columns: 32, seed: 2, ...uids });
+    await storeAll(orthanc.dicomPort, [theirs]);
+    expect(await countAt(orthanc)).toBe(1);
+    await start('wado-metadata', { keepVerifiedHours: 0, purgeSchedule: '* * * * * *' });
+    await storeAll(gateway.dicomPort, [ours]);
+    const { totals } = await gateway.until((status) => status.totals.conflicts === 1);
+    expect(totals).toMatchObject({ received: 1, verified: 0 });
+    expect(objectFiles(gateway.dataDirectory)).toHaveLength(1);
+  });
+
   test.each([
     ['response', 'accepted', null],
     ['qido', 'verified', 'qido'],
