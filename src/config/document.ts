@@ -120,7 +120,10 @@ export const modality = z
       .max(64)
       .default([])
       .describe('IP addresses or CIDR ranges it calls from. Empty: any address.'),
-    host: peerHost.nullable().default(null).describe("The modality's own address. Noted for people; this version does not call modalities."),
+    host: peerHost
+      .nullable()
+      .default(null)
+      .describe("The modality's own address. Noted for people; this version does not call modalities."),
     port: peerPort
       .nullable()
       .default(null)
