@@ -24,11 +24,18 @@ export class MessageReader {
   #command: Buffer[] = [];
   #commandBytes = 0;
   #commandFragments = 0;
+  /** Messages that have ended. */
+  messages = 0;
 
   /** @param accepted ids of the accepted presentation contexts */
   constructor(accepted: ReadonlySet<number>, sink: MessageSink) {
     this.#accepted = accepted;
     this.#sink = sink;
+  }
+
+  /** A message has begun and its end has not come. */
+  get midMessage(): boolean {
+    return this.#contextId !== null;
   }
 
   /** @throws ProtocolFault */
@@ -67,6 +74,7 @@ export class MessageReader {
   #end(wait: Promise<void> | undefined): Promise<void> | undefined {
     this.#expect = 'command';
     this.#contextId = null;
+    this.messages += 1;
     return wait === undefined ? this.#sink.messageEnded() : wait.then(() => this.#sink.messageEnded());
   }
 }

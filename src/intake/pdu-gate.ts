@@ -21,13 +21,19 @@ export interface GateLimits {
   readonly lingerBytesMax: number;
 }
 
+/** Who we say we are. */
+type GateWords = Pick<Announcement, 'implementationClassUID' | 'implementationVersionName'>;
+
 /** What the gate tells the association it belongs to. */
 export interface GateHost extends MessageSink {
   /** A whole, well-formed A-ASSOCIATE-RQ; dcmjs-dimse gets it right after. */
   associationRequested(request: AssociationRequest): void;
   /** The A-ASSOCIATE-AC is on its way. */
   established(): void;
-  /** No more messages: rejected, released, aborted or cut. `fault` is null after a reject and an orderly release. */
+  /**
+   * No more messages: rejected, released, aborted or cut. `fault` is null after a reject, an orderly release, and
+   * an abort or close by a peer that has all its answers.
+   */
   ended(fault: Fault | null): void;
   /** True while we hold the peer back. */
   held(holding: boolean): void;
@@ -50,7 +56,7 @@ type State = 'opened' | 'deciding' | 'established' | 'ended';
 export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   readonly #socket: Socket;
   readonly #limits: GateLimits;
-  readonly #announcement: Omit<Announcement, 'answerWindow' | 'pduBytesMax'>;
+  readonly #announcement: GateWords;
   readonly #host: GateHost;
   readonly #framer = new PduFramer((type, bytes) => this.#checkHeader(type, bytes));
   #reader: MessageReader | null = null;
@@ -66,12 +72,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   /** P-DATA-TF PDUs longer than announced, taken all the same. */
   longPdus = 0;
 
-  constructor(
-    socket: Socket,
-    limits: GateLimits,
-    announcement: Omit<Announcement, 'answerWindow' | 'pduBytesMax'>,
-    host: GateHost,
-  ) {
+  constructor(socket: Socket, limits: GateLimits, announcement: GateWords, host: GateHost) {
     super();
     this.#socket = socket;
     this.#limits = limits;
@@ -88,7 +89,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     // The cause of an error is of no use: 'close' follows, and says all there is to say.
     this.#socket.on('error', () => undefined);
     this.#socket.on('close', () => {
-      this.#end(this.#state === 'opened' ? null : faults.connectionLost);
+      this.#end(this.#state === 'opened' || this.#isDone ? null : faults.connectionLost);
       this.emit('close');
     });
   }
@@ -113,7 +114,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     if (this.#state === 'ended') return false;
     switch (pdu.readUInt8(0)) {
       case pduTypes.associateAccept:
-        this.#send(announce(pdu, this.#announcementNow()));
+        if (this.#request === null) return false;
+        this.#send(announce(pdu, this.#announcementFor(this.#request)));
         this.#state = 'established';
         this.#host.established();
         break;
@@ -155,11 +157,18 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.#socket.destroy();
   }
 
-  #announcementNow(): Announcement {
+  /** Something was answered and nothing is under way: however the peer leaves now, nothing is lost. */
+  get #isDone(): boolean {
+    if (this.#reader === null || this.#held || this.hasUnread) return false;
+    return this.#reader.messages > 0 && !this.#reader.midMessage;
+  }
+
+  #announcementFor(request: AssociationRequest): Announcement {
     return {
       ...this.#announcement,
+      echoed: request.echoed,
       pduBytesMax: this.#limits.pduBytesAnnounced,
-      answerWindow: this.#request?.proposesWindow ?? false,
+      answerWindow: request.proposesWindow,
     };
   }
 
@@ -225,10 +234,12 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
         this.#decide(readAssociationRequest(frame.body));
         break;
       case pduTypes.releaseRequest:
+        // A good-bye in the middle of an object must not read as though the object were safe.
+        if (this.#reader?.midMessage === true) throw new ProtocolFault(faults.unexpectedPdu);
         this.feed(writePdu(frame.type, [frame.body]));
         break;
       case pduTypes.abort:
-        this.#end(faults.peerAborted);
+        this.#end(this.#isDone ? null : faults.peerAborted);
         this.#socket.destroy();
         break;
       default:
