@@ -20,7 +20,7 @@ import {
   type WireRequest,
 } from './raw-client.ts';
 
-/* How modalities that negotiate strangely fare; what they send then is in `strange-messages.test.ts`. */
+/* How modalities that negotiate strangely fare; what they send then is in `strange-modalities-messages.test.ts`. */
 
 const slice = ctSlice({ rows: 32, columns: 32, seed: 1 });
 const jpegBaseline = '1.2.840.10008.1.2.4.50';
