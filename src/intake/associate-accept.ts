@@ -1,3 +1,4 @@
+import { implementation } from '../dicom/part10.ts';
 import { associateFixedBytes, echoedOffset, pduHeaderBytes, readItems, writeItem, writePdu } from './pdu.ts';
 
 /** What we announce in an A-ASSOCIATE-AC. */
@@ -8,8 +9,6 @@ export interface Announcement {
   readonly pduBytesMax: number;
   /** The peer proposed an asynchronous operations window; the answer is one operation at a time, both ways. */
   readonly answerWindow: boolean;
-  readonly implementationClassUID: string;
-  readonly implementationVersionName: string;
 }
 
 const userInformation = 0x50;
@@ -39,9 +38,9 @@ function ourUserInformation(theirs: Buffer, words: Announcement): Buffer[] {
   // In the order of item types, as peers commonly write them (PS3.7 Annex D.3.3).
   return [
     writeItem(0x51, [maximumLength]),
-    writeItem(0x52, [Buffer.from(words.implementationClassUID, 'latin1')]),
+    writeItem(0x52, [Buffer.from(implementation.classUID, 'latin1')]),
     ...(words.answerWindow ? [writeItem(0x53, [Buffer.of(0, 1, 0, 1)])] : []),
     ...grantedRoles.map((item) => writeItem(roles, [item.content])),
-    writeItem(0x55, [Buffer.from(words.implementationVersionName, 'latin1')]),
+    writeItem(0x55, [Buffer.from(implementation.versionName, 'latin1')]),
   ];
 }

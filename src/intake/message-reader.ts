@@ -1,4 +1,4 @@
-import { type CommandSet, commandBytesMax, readCommandSet } from './command-set.ts';
+import { type CommandSet, readCommandSet } from './command-set.ts';
 import { faults, ProtocolFault } from './faults.ts';
 import type { FragmentFrame } from './pdu-framer.ts';
 
@@ -17,6 +17,7 @@ const commandFragmentsMax = 1024;
 /** Makes messages of fragments and checks their order (PS3.7 §6.3, PS3.8 Annex E): a command, then its data set. */
 export class MessageReader {
   readonly #accepted: ReadonlySet<number>;
+  readonly #commandBytesMax: number;
   readonly #sink: MessageSink;
   #expect: 'command' | 'data' = 'command';
   /** Context of the message under way, null between messages. */
@@ -28,8 +29,9 @@ export class MessageReader {
   messages = 0;
 
   /** @param accepted ids of the accepted presentation contexts */
-  constructor(accepted: ReadonlySet<number>, sink: MessageSink) {
+  constructor(accepted: ReadonlySet<number>, commandBytesMax: number, sink: MessageSink) {
     this.#accepted = accepted;
+    this.#commandBytesMax = commandBytesMax;
     this.#sink = sink;
   }
 
@@ -51,7 +53,7 @@ export class MessageReader {
   #takeCommand({ contextId, bytes, last }: FragmentFrame): Promise<void> | undefined {
     this.#commandBytes += bytes.length;
     this.#commandFragments += 1;
-    if (this.#commandBytes > commandBytesMax || this.#commandFragments > commandFragmentsMax) {
+    if (this.#commandBytes > this.#commandBytesMax || this.#commandFragments > commandFragmentsMax) {
       throw new ProtocolFault(faults.commandTooLong);
     }
     this.#command.push(bytes);

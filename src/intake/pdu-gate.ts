@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { type Announcement, announce } from './associate-accept.ts';
+import { announce } from './associate-accept.ts';
 import {
   type AssociationRequest,
   readAssociationRequest,
@@ -13,6 +13,7 @@ import { type Frame, PduFramer } from './pdu-framer.ts';
 
 export interface GateLimits {
   readonly associateBytesMax: number;
+  readonly commandBytesMax: number;
   /** Longest P-DATA-TF variable field that is taken. */
   readonly pduBytesMax: number;
   /** Longest one we ask for; longer ones are counted. */
@@ -20,9 +21,6 @@ export interface GateLimits {
   /** Thrown away after an association has ended, before the connection is cut. */
   readonly lingerBytesMax: number;
 }
-
-/** Who we say we are. */
-type GateWords = Pick<Announcement, 'implementationClassUID' | 'implementationVersionName'>;
 
 /** What the gate tells the association it belongs to. */
 export interface GateHost extends MessageSink {
@@ -35,6 +33,8 @@ export interface GateHost extends MessageSink {
    * an abort or close by a peer that has all its answers.
    */
   ended(fault: Fault | null): void;
+  /** After the end the peer went on sending beyond all measure; the connection is cut right after. */
+  overstayed(): void;
   /** True while we hold the peer back. */
   held(holding: boolean): void;
 }
@@ -56,7 +56,6 @@ type State = 'opened' | 'deciding' | 'established' | 'ended';
 export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   readonly #socket: Socket;
   readonly #limits: GateLimits;
-  readonly #announcement: GateWords;
   readonly #host: GateHost;
   readonly #framer = new PduFramer((type, bytes) => this.#checkHeader(type, bytes));
   #reader: MessageReader | null = null;
@@ -72,11 +71,10 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   /** P-DATA-TF PDUs longer than announced, taken all the same. */
   longPdus = 0;
 
-  constructor(socket: Socket, limits: GateLimits, announcement: GateWords, host: GateHost) {
+  constructor(socket: Socket, limits: GateLimits, host: GateHost) {
     super();
     this.#socket = socket;
     this.#limits = limits;
-    this.#announcement = announcement;
     this.#host = host;
   }
 
@@ -101,7 +99,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
 
   /** From here on messages in these contexts are taken. To be called before the A-ASSOCIATE-AC is written. */
   accept(contextIds: Iterable<number>): void {
-    this.#reader = new MessageReader(new Set(contextIds), this.#host);
+    this.#reader = new MessageReader(new Set(contextIds), this.#limits.commandBytesMax, this.#host);
   }
 
   /** Hands a PDU to dcmjs-dimse as though it came from the network. */
@@ -115,7 +113,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     switch (pdu.readUInt8(0)) {
       case pduTypes.associateAccept:
         if (this.#request === null) return false;
-        this.#send(announce(pdu, this.#announcementFor(this.#request)));
+        this.#send(this.#announced(pdu, this.#request));
         this.#state = 'established';
         this.#host.established();
         break;
@@ -163,13 +161,12 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     return this.#reader.messages > 0 && !this.#reader.midMessage;
   }
 
-  #announcementFor(request: AssociationRequest): Announcement {
-    return {
-      ...this.#announcement,
-      echoed: request.echoed,
+  #announced(accept: Buffer, { echoed, proposesWindow }: AssociationRequest): Buffer {
+    return announce(accept, {
+      echoed,
       pduBytesMax: this.#limits.pduBytesAnnounced,
-      answerWindow: request.proposesWindow,
-    };
+      answerWindow: proposesWindow,
+    });
   }
 
   #send(bytes: Buffer): void {
@@ -190,7 +187,10 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.bytesIn += chunk.length;
     if (this.#state === 'ended') {
       this.#lingeringBytes += chunk.length;
-      if (this.#lingeringBytes > this.#limits.lingerBytesMax) this.#socket.destroy();
+      if (this.#lingeringBytes > this.#limits.lingerBytesMax && !this.#socket.destroyed) {
+        this.#host.overstayed();
+        this.#socket.destroy();
+      }
       return;
     }
     this.#framer.push(chunk);
@@ -280,7 +280,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
 
   #checkFirstHeader(type: number, bytes: number): void {
     if (type === pduTypes.associateRequest) {
-      if (bytes > this.#limits.associateBytesMax) throw new ProtocolFault(faults.pduTooLong);
+      if (bytes > this.#limits.associateBytesMax) throw new ProtocolFault(faults.associateTooLong);
     } else if (type >= pduTypes.associateAccept && type <= pduTypes.abort) {
       throw new ProtocolFault(faults.firstPduUnexpected);
     } else {

@@ -6,8 +6,9 @@ import { parseUid, type SOPClassUID, type SOPInstanceUID } from '../dicom/uid.ts
 import type { AdmitOutcome, IncomingObject, SpoolIntake } from '../spool/types.ts';
 import type { Caller } from './admission.ts';
 import type { CommandSet } from './command-set.ts';
-import { faults, ProtocolFault } from './faults.ts';
+import { faults, ProtocolFault, senderBroken } from './faults.ts';
 import type { AcceptedContext } from './negotiation.ts';
+import { spoolRefusal } from './spool-reasons.ts';
 
 export interface StoreDeps {
   readonly spool: SpoolIntake;
@@ -61,16 +62,15 @@ export class StoreOperation {
     const SOPClassUID = parseUid<SOPClassUID>(command.AffectedSOPClassUID ?? '');
     const SOPInstanceUID = parseUid<SOPInstanceUID>(command.AffectedSOPInstanceUID ?? '');
     const gate = this.#deps.spool.intakeGate();
-    if (messageIdInUse) return this.#refuse(storeStatuses.duplicateMessageId, refusals.messageIdInUse);
+    if (messageIdInUse) return this.#refuse(storeStatuses.duplicateMessageId, objectRefusals.messageIdInUse);
     if (SOPClassUID === null || SOPClassUID !== context.SOPClassUID || !sopClassStored) {
-      return this.#refuse(storeStatuses.sopClassRefused, refusals.sopClass);
+      return this.#refuse(storeStatuses.sopClassRefused, objectRefusals.sopClass);
     }
-    if (SOPInstanceUID === null) return this.#refuse(storeStatuses.cannotUnderstand, refusals.instanceUid);
-    if (!command.hasDataSet) return this.#refuse(storeStatuses.cannotUnderstand, refusals.noDataSet);
+    if (SOPInstanceUID === null)
+      return this.#refuse(storeStatuses.cannotUnderstand, objectRefusals.instanceUid);
+    if (!command.hasDataSet) return this.#refuse(storeStatuses.cannotUnderstand, objectRefusals.noDataSet);
     if (!gate.open) {
-      const { code, words } = gate.reason;
-      const nextStep = "See the gateway's disk on its page; the device will try again.";
-      return this.#refuse(storeStatuses.outOfResources, { code, message: words, nextStep });
+      return this.#refuse(storeStatuses.outOfResources, spoolRefusal(gate.reason));
     }
     this.#inspector = new DataSetInspector(context.TransferSyntaxUID);
     this.#opening = this.#open({
@@ -108,7 +108,7 @@ export class StoreOperation {
       if (this.#refusal === null && inspection.ok) return this.#commit(inspection.facts);
     }
     await this.cut();
-    return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, refusals.internal);
+    return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
   }
 
   /** The object will not be completed: nothing of it stays. Never rejects. */
@@ -146,7 +146,7 @@ export class StoreOperation {
       const { code, words } = inspection;
       this.#refuse(
         { ...storeStatuses.cannotUnderstand, words },
-        { ...refusals.dataSet, code, message: `${words}.` },
+        { code, message: `${words}.`, nextStep: dataSetNextStep },
       );
       return;
     }
@@ -154,26 +154,26 @@ export class StoreOperation {
     const { SOPClassUID, SOPInstanceUID } = inspection.facts;
     if (SOPInstanceUID === null || SOPClassUID === null) {
       const words = 'The data set has no SOP Instance or SOP Class UID';
-      this.#refuse({ ...storeStatuses.mismatch, words }, refusals.uidMissing);
+      this.#refuse({ ...storeStatuses.mismatch, words }, objectRefusals.uidMissing);
     } else if (
       SOPInstanceUID !== command.AffectedSOPInstanceUID ||
       SOPClassUID !== command.AffectedSOPClassUID
     ) {
-      this.#refuse(storeStatuses.mismatch, refusals.uidMismatch);
+      this.#refuse(storeStatuses.mismatch, objectRefusals.uidMismatch);
     }
   }
 
   async #commit(facts: HeaderFacts): Promise<StoreAnswer> {
     const incoming = this.#incoming;
     this.#incoming = null; // from here on it is the spool's alone to end
-    if (incoming === null) return refusalAnswer(storeStatuses.processingFailure, refusals.internal);
+    if (incoming === null) return refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
     const { StudyInstanceUID, SeriesInstanceUID, Modality, image } = facts;
     try {
       const outcome = await incoming.commit({ StudyInstanceUID, SeriesInstanceUID, Modality, image });
       return { status: storeStatuses[outcome].status, comment: '', outcome, refusal: null };
     } catch (error) {
       await this.#refuseFor(error);
-      return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, refusals.internal);
+      return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
     }
   }
 
@@ -185,10 +185,10 @@ export class StoreOperation {
   /** A700 for what the spool names, 0110 for anything else. */
   #refuseFor(error: unknown): Promise<void> {
     if (error instanceof GantryError && error.code.startsWith('SPOOL_')) {
-      const { code, message, nextStep } = error;
-      this.#refuse({ ...storeStatuses.outOfResources, words: message }, { code, message, nextStep });
+      const { code, message: words } = error;
+      this.#refuse({ ...storeStatuses.outOfResources, words }, spoolRefusal({ code, words }));
     } else {
-      this.#refuse(storeStatuses.processingFailure, refusals.internal);
+      this.#refuse(storeStatuses.processingFailure, objectRefusals.internal);
     }
     return this.#abandon();
   }
@@ -207,43 +207,45 @@ function refusalAnswer(status: StoreStatus, refusal: StoreRefusal): Extract<Stor
   return { status: status.status, comment: errorComment(status.words), outcome: null, refusal };
 }
 
-const deviceSide = 'The device sent something it should not have: ask its vendor, and name this code.';
+/** For all that the inspector finds. */
+export const dataSetNextStep =
+  'Send the object again. If it is refused again, it is broken at the device: ask its vendor, and name this code.';
 
-const refusals = {
+export const objectRefusals = {
   messageIdInUse: {
     code: 'MESSAGE_ID_IN_USE',
     message: 'The device used one message number for two objects at once.',
-    nextStep: deviceSide,
+    nextStep: senderBroken,
   },
   sopClass: {
     code: 'SOP_CLASS_REFUSED',
     message: 'The object is of a class that is not stored here, or not the one agreed on.',
-    nextStep: 'Allow unknown SOP classes in the configuration if the class is private; else ask the vendor.',
+    nextStep:
+      'If the class is private or new, set "unknownSopClasses" to "accept" in the configuration; if not, ask the vendor.',
   },
   instanceUid: {
     code: 'ILLEGAL_INSTANCE_UID',
     message: 'The device named the object by something that is not a legal UID.',
-    nextStep: deviceSide,
+    nextStep: senderBroken,
   },
   noDataSet: {
     code: 'NO_DATA_SET',
     message: 'The device sent an object without any data.',
-    nextStep: deviceSide,
+    nextStep: senderBroken,
   },
-  dataSet: { nextStep: 'Send the object again; if it is refused again, it is broken at the device.' },
   uidMissing: {
     code: 'UID_MISSING',
     message: 'The object does not say which instance or class it is.',
-    nextStep: deviceSide,
+    nextStep: senderBroken,
   },
   uidMismatch: {
     code: 'UID_MISMATCH',
     message: 'The object inside is not the one the device announced.',
-    nextStep: deviceSide,
+    nextStep: senderBroken,
   },
   internal: {
-    code: 'INTAKE_INTERNAL',
+    code: 'STORE_FAILED',
     message: 'The gateway failed while it stored the object; nothing of it was kept.',
-    nextStep: 'The device may send again. Report this code with the log.',
+    nextStep: 'Send the object again. If it is refused again, report this code with the log.',
   },
-} as const;
+} as const satisfies Record<string, StoreRefusal>;
