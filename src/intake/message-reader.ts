@@ -12,7 +12,7 @@ export interface MessageSink {
 }
 
 /** Fragments a command may come in: none needs more than a few. */
-const commandFragmentsMax = 1024;
+export const commandFragmentsMax = 1024;
 
 /** Makes messages of fragments and checks their order (PS3.7 §6.3, PS3.8 Annex E): a command, then its data set. */
 export class MessageReader {
