@@ -33,7 +33,7 @@ const byPolicy = { source: 0, reason: 0 } as const;
 
 /** Nobody can set anything right where the device breaks the protocol. */
 export const senderBroken =
-  'Nothing is wrong with the network or the settings. Ask the vendor of the sending device, and name this code.';
+  'Not a matter of network or settings: ask the vendor of the device, and name this code.';
 
 export const faults = {
   http: {

@@ -25,8 +25,6 @@ export class MessageReader {
   #command: Buffer[] = [];
   #commandBytes = 0;
   #commandFragments = 0;
-  /** Messages that have ended. */
-  messages = 0;
 
   /** @param accepted ids of the accepted presentation contexts */
   constructor(accepted: ReadonlySet<number>, commandBytesMax: number, sink: MessageSink) {
@@ -76,7 +74,6 @@ export class MessageReader {
   #end(wait: Promise<void> | undefined): Promise<void> | undefined {
     this.#expect = 'command';
     this.#contextId = null;
-    this.messages += 1;
     return wait === undefined ? this.#sink.messageEnded() : wait.then(() => this.#sink.messageEnded());
   }
 }

@@ -28,10 +28,7 @@ export interface GateHost extends MessageSink {
   associationRequested(request: AssociationRequest): void;
   /** The A-ASSOCIATE-AC is on its way. */
   established(): void;
-  /**
-   * No more messages: rejected, released, aborted or cut. `fault` is null after a reject, an orderly release, and
-   * an abort or close by a peer that has all its answers.
-   */
+  /** No more messages: rejected, released, aborted or cut. `fault` is null after a reject and an orderly release. */
   ended(fault: Fault | null): void;
   /** After the end the peer went on sending beyond all measure; the connection is cut right after. */
   overstayed(): void;
@@ -87,7 +84,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     // The cause of an error is of no use: 'close' follows, and says all there is to say.
     this.#socket.on('error', () => undefined);
     this.#socket.on('close', () => {
-      this.#end(this.#state === 'opened' || this.#isDone ? null : faults.connectionLost);
+      this.#end(this.#state === 'opened' ? null : faults.connectionLost);
       this.emit('close');
     });
   }
@@ -153,12 +150,6 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   /** Closes at once, whatever the state. */
   destroy(): void {
     this.#socket.destroy();
-  }
-
-  /** Something was answered and nothing is under way: however the peer leaves now, nothing is lost. */
-  get #isDone(): boolean {
-    if (this.#reader === null || this.#held || this.hasUnread) return false;
-    return this.#reader.messages > 0 && !this.#reader.midMessage;
   }
 
   #announced(accept: Buffer, { echoed, proposesWindow }: AssociationRequest): Buffer {
@@ -239,7 +230,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
         this.feed(writePdu(frame.type, [frame.body]));
         break;
       case pduTypes.abort:
-        this.#end(this.#isDone ? null : faults.peerAborted);
+        this.#end(faults.peerAborted);
         this.#socket.destroy();
         break;
       default:

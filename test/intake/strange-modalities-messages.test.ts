@@ -338,17 +338,18 @@ test.each(['abort', 'close'] as const)(
     await eventually(() => listener.stats().associations === 0 && listener.stats().idleConnections === 0);
     expect(spool.objects.map(({ state }) => state)).toEqual(['committed']);
     expect(listener.stats().received).toBe(1);
-    expect(listener.stats().refusalCounts).toEqual({});
+    expect(listener.stats().refusals.map(({ kind }) => kind)).toEqual(['closed']);
     expect(listener.stats().modalities.get('ct')?.lastRefusal).toBeNull();
   },
 );
 
-test('a modality that aborts before any answer is shown as having aborted', async () => {
-  const { port, listener } = await startIntake();
+test('a modality that aborts in the middle of an object is shown with that as its last refusal', async () => {
+  const { port, spool, listener } = await startIntake();
   const client = await RawClient.associate(port);
-  client.send(abortRequest);
+  client.send(storeCommand(slice), dataSetPdus(slice.dataSet, 700).subarray(0, 1424), abortRequest);
+  await spool.until(() => spool.objects[0]?.state === 'aborted');
   await eventually(() => listener.stats().associations === 0 && listener.stats().idleConnections === 0);
-  expect(listener.stats().refusalCounts).toEqual({ PEER_ABORTED: 1 });
+  expect(listener.lastRefusal('ct')).toMatchObject({ kind: 'aborted', code: 'PEER_ABORTED' });
 });
 
 test('an empty data set, or none, is refused C000 in words, and the association goes on', async () => {
