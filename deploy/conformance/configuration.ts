@@ -8,7 +8,7 @@ export function configuration(): string {
     '## 6 Configuration',
     paragraph(
       'One JSON document; `gantry check-config FILE` says what is wrong in it and what to write instead. Names below are',
-      'paths in that document; every number has its unit in its name.',
+      'paths in that document; `*` is a name of your choice. `deploy/gantry.schema.json` describes every setting.',
     ),
     '### 6.1 AE titles and addresses of this gateway',
     parameterTable('intake', parameters('intake')),
@@ -25,6 +25,7 @@ export function configuration(): string {
       'device back (disk) counts against none of the timers.',
     ),
     '### 6.4 Destinations',
+    'Sign-in, client certificate and proxy: see 8.2.',
     parameterTable('destinations.*', parameters('destinations', '*')),
     parameterTable('destinations.*.batch', parameters('destinations', '*', 'batch')),
     blocks(

@@ -4,6 +4,7 @@ import { preferredTransferSyntax, transferSyntaxName } from '../../src/dicom/tra
 import { verificationSopClass } from '../../src/dicom/sop-classes.ts';
 import { rejections } from '../../src/intake/admission.ts';
 import { type Fault, faults } from '../../src/intake/faults.ts';
+import { intakeLimitDefaults } from '../../src/intake/options.ts';
 import { contextResults } from '../../src/intake/negotiation.ts';
 import { applicationContextName } from '../../src/intake/pdu.ts';
 import { spoolRefusals } from '../../src/intake/spool-reasons.ts';
@@ -16,7 +17,7 @@ export function network(): string {
     '### 7.1 Network interfaces',
     paragraph(
       'TCP/IP over IPv4 and IPv6, as the operating system provides it; names are looked up only for archives, token',
-      'services and proxies (DNS). Nagle’s algorithm is off on DICOM connections (TCP_NODELAY).',
+      'services and proxies (DNS). DICOM connections have TCP_NODELAY set.',
     ),
     associationParameters(),
     acceptance(),
@@ -45,7 +46,7 @@ function associationParameters(): string {
         ['PDUs sent', 'responses only, in PDUs of at most what the device announces (0: one PDU each)'],
         [
           'Associations at a time',
-          `${limit('associationsMax')} in total; from one address 16, or as configured`,
+          `${limit('associationsMax')} in total, ${intakeLimitDefaults.associationsPerPeerMax} from one address`,
         ],
         [
           'Asynchronous operations',
@@ -106,9 +107,9 @@ function acceptance(): string {
     '#### 7.2.4 Which transfer syntax is chosen',
     paragraph(
       'One for each context. Compressed syntaxes come first, since they save the line and the modality has done the work;',
-      'but lossy ones only where the device names them before every uncompressed one, so that the gateway’s choice never',
+      'but lossy ones only where the device names them before every uncompressed one, so that the choice here never',
       'degrades an image. Then Explicit VR Little Endian, Deflated, Explicit VR Big Endian, Implicit VR Little Endian, lossy',
-      'ones named later, and at last unknown ones and those that hold no pixel data. Among equals the device’s order counts.',
+      'ones named later, and at last unknown ones and those that hold no pixel data. Among equals the order of the device counts.',
     ),
     '**Table 7-3. Examples**',
     preferenceTable(),
@@ -179,7 +180,9 @@ function ends(): string {
     why.message,
     why.nextStep,
   ]);
-  const closed = Object.values(spoolRefusals).map(({ message, nextStep }) => [
+  // A write that fails concerns the object under way; associations are rejected for what follows from it.
+  const { io: _, ...closing } = spoolRefusals;
+  const closed = Object.values(closing).map(({ message, nextStep }) => [
     '2/3/1',
     `transient: ${wordsOf(rejectReasons, '3/1')}`,
     message,
@@ -188,8 +191,9 @@ function ends(): string {
   return blocks(
     '### 7.3 Associations that are rejected or ended',
     paragraph(
-      'Every one of these is shown on the page of the gateway and in its API, with a code, the device, and the words below.',
-      'Result 2 means that the device should try again later.',
+      'Every one of these is shown on the page of the gateway and in its API, with the device, a code and the words below;',
+      '`deploy/refusals.md` lists all codes, those of refused instances too. Result 2 means that the device should try',
+      'again later.',
     ),
     '**Table 7-4. A-ASSOCIATE-RJ** (result/source/reason)',
     table(['On the wire', 'PS3.8', 'Why', 'What to do'], [...rejected, ...closed]),

@@ -50,7 +50,7 @@ export function introduction(): string {
     '### 2.1 Audience and purpose',
     paragraph(
       'For those who connect modalities and archives to Gantry: PACS administrators, service engineers, hospital IT and',
-      'vendors. It follows the template of PS3.2 Annex N; parts of the template that have no meaning for Gantry are left out.',
+      'vendors. It is organised after the template of PS3.2 Annex N; what has no meaning for Gantry is left out.',
       `It is about version ${version} and is made from the tables the program itself runs by (${code('npm run build:conformance')});`,
       'a test fails when it no longer agrees with them. Changes between versions are in `CHANGELOG.md`.',
     ),

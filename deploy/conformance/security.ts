@@ -32,11 +32,17 @@ export function security(profiles: readonly TransportProfile[]): string {
   );
 }
 
+/** @throws Error where the configuration knows TLS and nobody says which profiles are spoken */
 function dicomTransport(profiles: readonly TransportProfile[]): string {
+  const parameters = tlsParameterTable();
+  if ((parameters !== '') !== profiles.length > 0) {
+    throw new Error(
+      '"intake.tls" of the configuration and the transport profiles of the statement do not agree',
+    );
+  }
   if (profiles.length === 0) {
     return paragraph(
-      'None: DICOM is received in clear in this version. Keep modalities and gateway in a network of their own, or put a',
-      'TLS proxy in front.',
+      'None: DICOM is received in clear in this version. Keep modalities and gateway in a network of their own.',
     );
   }
   return blocks(
@@ -50,7 +56,7 @@ function dicomTransport(profiles: readonly TransportProfile[]): string {
         cipherSuites.join(', '),
       ]),
     ),
-    tlsParameterTable(),
+    parameters,
   );
 }
 

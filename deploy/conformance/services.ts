@@ -59,8 +59,8 @@ function storage(): string {
     ),
     '#### 5.2.4 What 0000 means, and for how long',
     paragraph(
-      '0000 says that the instance is durable on this gateway: encrypted, synced to the disk under its own name, its',
-      'directory synced. It does not say that an archive has it: Storage Commitment is not offered. The gateway keeps one',
+      '0000 says that the instance is durable on this gateway: encrypted and synced to its disk, so that neither a crash nor',
+      'a power cut loses it. It does not say that an archive has it: Storage Commitment is not offered. The gateway keeps one',
       `copy, and deletes it only as in 3.3; ${code('spool.keepVerifiedHours')} is ${parameter('spool', 'keepVerifiedHours').preset} by default. Received instances cannot be`,
       'queried or retrieved from it.',
     ),
@@ -81,7 +81,7 @@ function web(): string {
     '#### 5.3.1 Store (STOW-RS, PS3.18 10.5)',
     bullets(
       `${code('POST {service}/studies')} with ${code(`Content-Type: ${contentType.replace(boundary, 'boundary=…')}`)}, a Content-Length and ${code(`Accept: ${storeAccept}`)}. One part per instance, ${code('Content-Type: application/dicom')}: a PS3.10 file. Metadata and bulk data as separate parts are not used.`,
-      'Instances of one study travel together, up to the configured number and bytes (6.4); an instance that is larger than that travels alone. A repeated request has the same bytes.',
+      'Instances of one study travel together, up to the configured number and bytes (6.4); an instance that is larger than that travels alone. The file sent for an instance is the same on every attempt, byte for byte.',
       'The store response is read as DICOM JSON or Native DICOM Model XML, whichever comes, and judged instance by instance (7.5).',
       'Redirects are not followed. Content codings are not used for requests.',
     ),
