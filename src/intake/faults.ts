@@ -192,6 +192,12 @@ export const faults = {
     nextStep: 'Check the network, and send again what the device did not get an answer for.',
     abort: null,
   },
+  leftAtRest: {
+    code: 'LEFT_WITHOUT_RELEASE',
+    message: 'The device left without releasing its association; nothing was under way.',
+    nextStep: 'Nothing needs to be done: every object it sent had been answered.',
+    abort: null,
+  },
   internal: {
     code: 'INTAKE_INTERNAL',
     message: 'The gateway failed while it handled the association.',

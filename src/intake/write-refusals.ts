@@ -3,4 +3,4 @@ import { refusalsFileText } from './refusals-file.ts';
 
 const target = new URL('../../deploy/refusals.md', import.meta.url);
 writeFileSync(target, refusalsFileText());
-console.log('wrote deploy/refusals.md');
+process.stdout.write('wrote deploy/refusals.md\n');

@@ -390,7 +390,7 @@ describe('the page', () => {
       intake: { ...workingReport.intake, associations: 64, idleConnections: 9 },
     });
     expect(words).toContain('Full 64 of 64 associations are in use');
-    expect(words).toContain('Connections without one 9 of 64');
+    expect(words).toContain('Idle connections 9 of 64');
   });
 
   test('a configuration that was not taken is said beside whatever is graver', async () => {

@@ -34,7 +34,7 @@ function InUse({ intake, frame }: { intake: StatusReport['intake']; frame: TimeF
       <h3>Connections</h3>
       <Facts>
         <Fact name="Associations in use">{share(intake.associations, intake.associationsMax)}</Fact>
-        <Fact name="Connections without one">{share(intake.idleConnections, intake.idleConnectionsMax)}</Fact>
+        <Fact name="Idle connections">{share(intake.idleConnections, intake.idleConnectionsMax)}</Fact>
       </Facts>
     </>
   );
