@@ -1,7 +1,7 @@
 import { commandFragmentsMax } from '../../src/intake/message-reader.ts';
 import { defaultLineLimits } from '../../src/archive/http-line.ts';
 import { blocks, bullets, code, duration, paragraph, table } from './markdown.ts';
-import { type Parameter, isConfigurable, parameter, parameters } from './parameters.ts';
+import { type Parameter, parameters } from './parameters.ts';
 
 export function configuration(): string {
   return blocks(
@@ -52,14 +52,4 @@ export function parameterTable(path: string, rows: readonly Parameter[]): string
       meaning,
     ]),
   );
-}
-
-/** The settings of DICOM over TLS, where this version has them; empty where it has not. */
-export function tlsParameterTable(): string {
-  return isConfigurable('intake', 'tls') ? parameterTable('intake.tls', parameters('intake', 'tls')) : '';
-}
-
-/** The TCP port of a listener by default. */
-export function defaultPort(...path: readonly string[]): string {
-  return parameter(...path).preset ?? '';
 }

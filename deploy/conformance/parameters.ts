@@ -35,7 +35,7 @@ function nodeAt(path: readonly string[]): Node | null {
     if (next === undefined || typeof next === 'boolean') return null;
     node = next;
   }
-  return withProperties(node);
+  return node;
 }
 
 /** A setting that may be null, or an entry of one kind, is looked into. */
@@ -54,7 +54,8 @@ export function isConfigurable(...path: readonly string[]): boolean {
  * @throws Error where the schema has no such part: then the statement is wrong about it
  */
 export function parameters(...path: readonly string[]): Parameter[] {
-  const { properties } = nodeAt(path) ?? {};
+  const node = nodeAt(path);
+  const properties = node === null ? undefined : withProperties(node).properties;
   if (properties === undefined) throw new Error(`the configuration has no "${path.join('.')}"`);
   return Object.entries(properties)
     .filter(([, node]) => withProperties(node).properties === undefined)
@@ -64,6 +65,11 @@ export function parameters(...path: readonly string[]): Parameter[] {
       bounds: boundsOf(node),
       meaning: node.description ?? '',
     }));
+}
+
+/** What the schema says of a part as a whole. */
+export function meaningOf(...path: readonly string[]): string {
+  return nodeAt(path)?.description ?? '';
 }
 
 /** One setting. @throws Error where there is none */

@@ -4,12 +4,12 @@ import { configuration } from './configuration.ts';
 import { blocks } from './markdown.ts';
 import { network } from './network.ts';
 import { implementationModel, introduction, overview } from './overview.ts';
-import { characterSets, media, security, type TransportProfile } from './security.ts';
+import { characterSets, media, security, type SecureTransport } from './security.ts';
 import { services } from './services.ts';
 import { storeOutcomes } from './store-outcomes.ts';
 
-/** What DICOM over TLS offers, once there is a port for it. */
-const transportProfiles: readonly TransportProfile[] = [];
+/** This version receives in clear only. */
+const secureTransport: SecureTransport | null = null;
 
 /** The text of `deploy/conformance-statement.md` (PS3.2 Annex N), made from the program's own tables. */
 export function statementText(): string {
@@ -21,7 +21,7 @@ export function statementText(): string {
     services(),
     configuration(),
     blocks(network(), storeOutcomes()),
-    security(transportProfiles),
+    security(secureTransport),
     characterSets(),
     media(),
     sopClassAnnex(),
