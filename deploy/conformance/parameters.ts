@@ -54,8 +54,8 @@ export function isConfigurable(...path: readonly string[]): boolean {
  * @throws Error where the schema has no such part: then the statement is wrong about it
  */
 export function parameters(...path: readonly string[]): Parameter[] {
-  const node = nodeAt(path);
-  const properties = node === null ? undefined : withProperties(node).properties;
+  const part = nodeAt(path);
+  const properties = part === null ? undefined : withProperties(part).properties;
   if (properties === undefined) throw new Error(`the configuration has no "${path.join('.')}"`);
   return Object.entries(properties)
     .filter(([, node]) => withProperties(node).properties === undefined)
