@@ -109,7 +109,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     if (this.#state === 'ended') return false;
     switch (pdu.readUInt8(0)) {
       case pduTypes.associateAccept:
-        this.#send(this.#announced(pdu));
+        if (this.#request === null) return false;
+        this.#send(this.#announced(pdu, this.#request));
         this.#state = 'established';
         this.#host.established();
         break;
@@ -151,10 +152,11 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.#socket.destroy();
   }
 
-  #announced(accept: Buffer): Buffer {
+  #announced(accept: Buffer, { echoed, proposesWindow }: AssociationRequest): Buffer {
     return announce(accept, {
+      echoed,
       pduBytesMax: this.#limits.pduBytesAnnounced,
-      answerWindow: this.#request?.proposesWindow ?? false,
+      answerWindow: proposesWindow,
     });
   }
 
@@ -223,6 +225,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
         this.#decide(readAssociationRequest(frame.body));
         break;
       case pduTypes.releaseRequest:
+        // A good-bye in the middle of an object must not read as though the object were safe.
+        if (this.#reader?.midMessage === true) throw new ProtocolFault(faults.unexpectedPdu);
         this.feed(writePdu(frame.type, [frame.body]));
         break;
       case pduTypes.abort:
