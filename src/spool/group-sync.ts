@@ -33,7 +33,8 @@ export class GroupSync {
   #start(): Promise<void> {
     this.#next = null;
     const running = this.#sync().finally(() => {
-      if (this.#running === running) this.#running = null;
+      // The next one, where there is one, begins at once: nobody may begin another beside it.
+      if (this.#next === null) this.#running = null;
     });
     this.#running = running;
     return running;

@@ -44,8 +44,8 @@ export class OpenSegment {
   #syncedBlock = 1;
   #unsyncedBytes = 0;
   #lookedAt = 0;
-  /** A write failed: nothing more is put here. */
-  #spent = false;
+  /** The first block of a write that failed: nothing from there on is ever said to be durable, or put here. */
+  #failedBlock = Number.MAX_SAFE_INTEGER;
   /** A sync failed: what was not durable by then never is. */
   #failure: { readonly error: unknown } | null = null;
   #retired: Promise<void> | null = null;
@@ -74,7 +74,7 @@ export class OpenSegment {
   }
 
   hasRoom(payloadBytes: number): boolean {
-    if (this.#spent || this.#failure !== null || this.#retired !== null) return false;
+    if (this.#failedBlock < this.#nextBlock || this.#failure !== null || this.#retired !== null) return false;
     // One block is kept for the end.
     return this.#nextBlock + blocksOf(payloadBytes) < this.#blocksMax;
   }
@@ -104,8 +104,7 @@ export class OpenSegment {
     if (end <= this.#syncedBlock) return;
     if (this.#retired === null) return this.#syncs.sync();
     await this.#retired;
-    if (end > this.#syncedBlock)
-      throw this.#failure?.error ?? new Error('a segment was closed before it was synced');
+    if (this.#failure !== null && end > this.#syncedBlock) throw this.#failure.error;
   }
 
   /** Takes nothing more; makes durable what is here, says so at the end, and closes. Never throws. */
@@ -118,7 +117,7 @@ export class OpenSegment {
     try {
       await this.#file.write(buffers, block * blockBytes);
     } catch (error) {
-      this.#spent = true;
+      this.#failedBlock = Math.min(this.#failedBlock, block);
       throw error;
     } finally {
       this.#writing.delete(block);
@@ -131,15 +130,13 @@ export class OpenSegment {
 
   async #sync(): Promise<void> {
     if (this.#failure !== null) throw this.#failure.error;
-    const durable = Math.min(this.#nextBlock, ...this.#writing.keys());
+    const durable = Math.min(this.#nextBlock, this.#failedBlock, ...this.#writing.keys());
     this.#unsyncedBytes = 0;
-    try {
-      await Promise.all([this.#file.sync(), this.#look()]);
-    } catch (error) {
-      this.#failure = { error };
-      this.segment.failed = true;
-      throw error;
+    for (const each of await Promise.allSettled([this.#file.sync(), this.#look()])) {
+      if (each.status === 'rejected') this.#failure ??= { error: each.reason as unknown };
     }
+    if (this.#failure !== null) this.segment.failed = true;
+    if (this.#failure !== null) throw this.#failure.error;
     this.#syncedBlock = Math.max(this.#syncedBlock, durable);
   }
 
@@ -156,10 +153,12 @@ export class OpenSegment {
     await Promise.allSettled(this.#writing.values());
     try {
       await this.#syncs.sync();
-      await this.#file.write([writeEndFrame(this.segment)], this.#nextBlock * blockBytes);
-      await this.#syncs.sync();
+      if (this.#failedBlock > this.#nextBlock) {
+        await this.#file.write([writeEndFrame(this.segment)], this.#nextBlock * blockBytes);
+        await this.#syncs.sync();
+      }
     } catch {
-      this.#spent = true;
+      // Without its end it is looked through at the next start.
     }
     await this.#syncs.idle();
     await this.#file.close().catch(() => undefined);

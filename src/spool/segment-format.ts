@@ -20,12 +20,18 @@ const frameCrcAt = 60;
 const kinds = { run: 1, end: 2 } as const;
 const deadFlag = 1;
 const lastFlag = 2;
+const nobody = '0'.repeat(32) as ObjectId;
 
 export interface SegmentHeader {
   readonly number: number;
   /** Rises each time the segment is used again: what was written before is dead. */
   readonly generation: number;
+  /** Nothing was written to it in this generation. */
+  readonly spare: boolean;
 }
+
+/** Names a segment and its present use. */
+export type SegmentName = Pick<SegmentHeader, 'number' | 'generation'>;
 
 /** A run: a contiguous piece of one object. */
 export interface RunFrame {
@@ -52,10 +58,11 @@ export function blocksOf(payloadBytes: number): number {
 }
 
 /** A whole block. */
-export function writeSegmentHeader({ number, generation }: SegmentHeader): Buffer {
+export function writeSegmentHeader({ number, generation, spare }: SegmentHeader): Buffer {
   const block = Buffer.alloc(blockBytes);
   segmentMagic.copy(block, 0);
   block.writeUInt16BE(version, 8);
+  block.writeUInt16BE(spare ? 1 : 0, 10);
   block.writeUInt32BE(number, 12);
   block.writeBigUInt64BE(BigInt(generation), 16);
   block.writeUInt32BE(crc32(block.subarray(0, headerCrcAt)), headerCrcAt);
@@ -66,10 +73,15 @@ export function writeSegmentHeader({ number, generation }: SegmentHeader): Buffe
 export function readSegmentHeader(block: Buffer): SegmentHeader | null {
   if (block.length < headerCrcAt + 4 || !block.subarray(0, 8).equals(segmentMagic)) return null;
   if (block.readUInt32BE(headerCrcAt) !== crc32(block.subarray(0, headerCrcAt))) return null;
-  return { number: block.readUInt32BE(12), generation: Number(block.readBigUInt64BE(16)) };
+  if (block.readUInt16BE(8) !== version) return null;
+  return {
+    number: block.readUInt32BE(12),
+    generation: Number(block.readBigUInt64BE(16)),
+    spare: block.readUInt16BE(10) === 1,
+  };
 }
 
-export function writeRunFrame(segment: SegmentHeader, run: Omit<RunFrame, 'kind'>): Buffer {
+export function writeRunFrame(segment: SegmentName, run: Omit<RunFrame, 'kind'>): Buffer {
   const frame = startFrame(segment, kinds.run);
   frame.writeUInt8((run.dead ? deadFlag : 0) | (run.last ? lastFlag : 0), 11);
   objectIdBytesOf(run.objectId).copy(frame, 24);
@@ -81,17 +93,19 @@ export function writeRunFrame(segment: SegmentHeader, run: Omit<RunFrame, 'kind'
 }
 
 /** A whole block. */
-export function writeEndFrame(segment: SegmentHeader): Buffer {
+export function writeEndFrame(segment: SegmentName): Buffer {
   const block = Buffer.alloc(blockBytes);
   finishFrame(startFrame(segment, kinds.end)).copy(block);
   return block;
 }
 
 /** @returns null where no frame of this segment and generation begins here */
-export function readFrame(bytes: Buffer, segment: SegmentHeader): RunFrame | EndFrame | null {
+export function readFrame(bytes: Buffer, segment: SegmentName): RunFrame | EndFrame | null {
   if (!isFrame(bytes) || bytes.readUInt32BE(12) !== segment.number) return null;
   if (Number(bytes.readBigUInt64BE(16)) !== segment.generation) return null;
-  if (bytes.readUInt8(10) === kinds.end) return { kind: 'end' };
+  const kind = bytes.readUInt8(10);
+  if (kind === kinds.end) return { kind: 'end' };
+  if (kind !== kinds.run) return null;
   const flags = bytes.readUInt8(11);
   return {
     kind: 'run',
@@ -113,10 +127,11 @@ export function generationOf(bytes: Buffer, segmentNumber: number): number | nul
 
 function isFrame(bytes: Buffer): boolean {
   if (bytes.length < frameBytes || !bytes.subarray(0, 8).equals(runMagic)) return false;
+  if (bytes.readUInt16BE(8) !== version) return false;
   return bytes.readUInt32BE(frameCrcAt) === crc32(bytes.subarray(0, frameCrcAt));
 }
 
-function startFrame({ number, generation }: SegmentHeader, kind: number): Buffer {
+function startFrame({ number, generation }: SegmentName, kind: number): Buffer {
   const frame = Buffer.alloc(frameBytes);
   runMagic.copy(frame, 0);
   frame.writeUInt16BE(version, 8);
@@ -129,6 +144,22 @@ function startFrame({ number, generation }: SegmentHeader, kind: number): Buffer
 function finishFrame(frame: Buffer): Buffer {
   frame.writeUInt32BE(crc32(frame.subarray(0, frameCrcAt)), frameCrcAt);
   return frame;
+}
+
+/** A whole block: a run of so many bytes that is dead, without a word of whose it was. */
+export function writeDeadFrame(segment: SegmentName, payloadBytes: number): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  const frame = writeRunFrame(segment, {
+    dead: true,
+    objectId: nobody,
+    index: 0,
+    last: false,
+    payloadBytes,
+    payloadCrc: 0,
+    syncedBlock: 0,
+  });
+  frame.copy(block);
+  return block;
 }
 
 /** Of bytes that lie in pieces. */

@@ -5,12 +5,12 @@ const triesMax = 1000;
 
 /** One segment being filled after the other. */
 export class SegmentLane {
-  readonly #take: () => Promise<OpenSegment>;
+  readonly #take: (payloadBytes: number) => Promise<OpenSegment>;
   readonly #retiring = new Set<Promise<void>>();
   #current: OpenSegment | null = null;
   #replacing: Promise<void> | null = null;
 
-  constructor(take: () => Promise<OpenSegment>) {
+  constructor(take: (payloadBytes: number) => Promise<OpenSegment>) {
     this.#take = take;
   }
 
@@ -19,7 +19,7 @@ export class SegmentLane {
     // Others may have filled what was fetched for us.
     for (let tries = 0; tries < triesMax; tries += 1) {
       if (this.#current?.hasRoom(piece.payloadBytes) === true) return this.#current.place(piece);
-      this.#replacing ??= this.#replace().finally(() => {
+      this.#replacing ??= this.#replace(piece.payloadBytes).finally(() => {
         this.#replacing = null;
       });
       await this.#replacing;
@@ -34,9 +34,9 @@ export class SegmentLane {
     await Promise.all(this.#retiring);
   }
 
-  async #replace(): Promise<void> {
+  async #replace(payloadBytes: number): Promise<void> {
     this.#retire();
-    this.#current = await this.#take();
+    this.#current = await this.#take(payloadBytes);
   }
 
   #retire(): void {

@@ -7,9 +7,9 @@ import { syncAll } from './segment-writer.ts';
 
 interface MovingParts {
   readonly index: SegmentIndex;
-  place(piece: Piece): Promise<Placed>;
+  readonly place: (piece: Piece) => Promise<Placed>;
   /** Not needed any more: the old copies, or the new ones where the object went away meanwhile. */
-  discard(runs: readonly OwnedRun[]): void;
+  readonly discard: (runs: readonly OwnedRun[]) => void;
 }
 
 /**
@@ -56,16 +56,14 @@ async function readPiece({ id, run }: OwnedRun): Promise<Piece | null> {
 }
 
 async function readWhole(segment: Segment, position: number, length: number): Promise<Buffer | null> {
+  const file = await segment.openFile('read');
   try {
-    const file = await segment.openFile('read');
-    try {
-      const bytes = Buffer.allocUnsafe(length);
-      return (await file.read(bytes, position)) === length ? bytes : null;
-    } finally {
-      await file.close();
-    }
+    const bytes = Buffer.allocUnsafe(length);
+    return (await file.read(bytes, position)) === length ? bytes : null;
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return null;
+    if (systemErrorCode(error) === 'EIO') return null;
     throw error;
+  } finally {
+    await file.close();
   }
 }

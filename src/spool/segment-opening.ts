@@ -24,42 +24,58 @@ export async function assembleObjects(
   scanned: readonly ScannedSegment[],
   index: SegmentIndex,
 ): Promise<OpenedSegments> {
-  const byObject = new Map<ObjectId, Map<number, Candidate[]>>();
+  const byObject = new Map<ObjectId, Candidate[]>();
   for (const { segment, runs } of scanned) {
     for (const found of runs) {
       if (found.dead) continue;
       const { block, payloadBytes, proven, objectId } = found;
       const run: Run = { segment, block, payloadBytes, proven };
       segment.hold(objectId, run);
-      const pieces = byObject.get(objectId) ?? new Map<number, Candidate[]>();
-      byObject.set(objectId, pieces);
-      pieces.set(found.index, [...(pieces.get(found.index) ?? []), { found, run }]);
+      const candidates = byObject.get(objectId);
+      if (candidates === undefined) byObject.set(objectId, [{ found, run }]);
+      else candidates.push({ found, run });
     }
   }
   const fragments: OwnedRun[] = [];
   const surplus: OwnedRun[] = [];
-  for (const [id, pieces] of byObject) {
-    const chosen = new Map<number, Candidate>();
-    for (const [number, candidates] of pieces) {
-      const best = await choose(candidates);
-      if (best !== null) chosen.set(number, best);
-      const rest = candidates.filter((one) => one !== best).map(({ run }) => ({ id, run }));
-      (best === null ? fragments : surplus).push(...rest);
-    }
+  for (const [id, candidates] of byObject) {
+    const { chosen, second, unfit } = await chooseAll(candidates);
     const runs = wholeRuns(chosen);
     if (runs !== null) index.add(id, runs);
     else fragments.push(...[...chosen.values()].map(({ run }) => ({ id, run })));
+    fragments.push(...unfit.map(({ run }) => ({ id, run })));
+    surplus.push(...second.map(({ run }) => ({ id, run })));
   }
   return { fragments, surplus };
 }
 
-/** A proven one, else one whose bytes are all there; null where there is none. */
+interface Choice {
+  /** By number within the object. */
+  readonly chosen: ReadonlyMap<number, Candidate>;
+  readonly second: readonly Candidate[];
+  readonly unfit: readonly Candidate[];
+}
+
+async function chooseAll(candidates: readonly Candidate[]): Promise<Choice> {
+  const chosen = new Map<number, Candidate>();
+  const second: Candidate[] = [];
+  const unfit: Candidate[] = [];
+  for (const [number, copies] of Map.groupBy(candidates, ({ found }) => found.index)) {
+    const best = await choose(copies);
+    if (best !== null) chosen.set(number, best);
+    (best === null ? unfit : second).push(...copies.filter((one) => one !== best));
+  }
+  return { chosen, second, unfit };
+}
+
+/** Of several the one whose bytes are all there, proven ones first; null where there is none. */
 async function choose(candidates: readonly Candidate[]): Promise<Candidate | null> {
-  const proven = candidates.find(({ run }) => run.proven);
-  if (proven !== undefined) return proven;
-  for (const candidate of candidates)
+  const [only, ...more] = candidates;
+  if (only?.run.proven === true && more.length === 0) return only;
+  const provenFirst = candidates.toSorted((a, b) => Number(b.run.proven) - Number(a.run.proven));
+  for (const candidate of provenFirst)
     if (await isRunWhole(candidate.run.segment, candidate.found)) return candidate;
-  return null;
+  return provenFirst.find(({ run }) => run.proven) ?? null;
 }
 
 /** The object's runs in order; null where one is missing. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Disk, syncDirectory } from '../base/disk.ts';
 import { OpenSegment } from './open-segment.ts';
 import { Segment } from './segment.ts';
-import { blockBytes, writeSegmentHeader } from './segment-format.ts';
+import { blockBytes, blocksOf, readSegmentHeader, writeSegmentHeader } from './segment-format.ts';
 
 const nameForm = /^(\d{8})\.seg$/;
 
@@ -30,8 +30,8 @@ export class SegmentPool {
     return this.#spares.reduce((sum, { blocks }) => sum + blocks * blockBytes, 0);
   }
 
-  /** Every segment file's number, rising. Numbers given out from here on are higher. */
-  async numbers(): Promise<number[]> {
+  /** Looks which segment files there are: their numbers, rising. Numbers given out from here on are higher. */
+  async findNumbers(): Promise<number[]> {
     const names = await this.#options.disk.list(this.#options.directory);
     const numbers = names.flatMap((name) => Number(nameForm.exec(name)?.[1] ?? []));
     this.#lastNumber = Math.max(this.#lastNumber, ...numbers);
@@ -42,16 +42,21 @@ export class SegmentPool {
     return join(this.#options.directory, `${String(number).padStart(8, '0')}.seg`);
   }
 
-  /** One to write to. @throws the disk's error */
-  async take(): Promise<OpenSegment> {
+  /**
+   * One to write to, with room for so many bytes in a run.
+   * @throws the disk's error
+   */
+  async take(payloadBytes: number): Promise<OpenSegment> {
     const { disk, segmentBytes } = this.#options;
-    const segment = this.#spares.shift() ?? (await this.#make());
-    try {
-      return await OpenSegment.open(disk, segment, segmentBytes);
-    } catch (error) {
-      await this.#drop(segment);
-      throw error;
-    }
+    const segment = (await this.#takeSpare()) ?? (await this.#make());
+    // Header, the run, and the end behind it.
+    const bytesMin = (blocksOf(payloadBytes) + 3) * blockBytes;
+    return OpenSegment.open(disk, segment, Math.max(segmentBytes, bytesMin));
+  }
+
+  /** Found as a spare at start. */
+  addSpare(segment: Segment): void {
+    this.#spares.push(segment);
   }
 
   /** Takes back what holds nothing any more, to be used anew; what was in it is dead from then on. */
@@ -60,13 +65,7 @@ export class SegmentPool {
     segment.generation += 1;
     segment.isOpen = true;
     try {
-      const file = await segment.openFile('read-write');
-      try {
-        await file.write([writeSegmentHeader(segment)], 0);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeHeader(segment, true);
     } catch {
       return this.#drop(segment);
     }
@@ -78,20 +77,29 @@ export class SegmentPool {
     for (const segment of this.#spares.splice(0)) await this.#drop(segment);
   }
 
-  /** The volume was exchanged: what was spare may lie on another one. */
-  forget(): void {
-    this.#spares.length = 0;
+  /** A spare that is where it was: the volume may have been exchanged. Its header says that it is in use, durably. */
+  async #takeSpare(): Promise<Segment | null> {
+    for (let segment = this.#spares.shift(); segment !== undefined; segment = this.#spares.shift()) {
+      if (await isSpareStill(segment)) {
+        await writeHeader(segment, false);
+        return segment;
+      }
+    }
+    return null;
   }
 
   async #make(): Promise<Segment> {
     const { disk, directory } = this.#options;
     this.#lastNumber += 1;
     const path = this.pathOf(this.#lastNumber);
-    const segment = new Segment(disk, path, { number: this.#lastNumber, generation: 1 }, 1);
+    // The time as first generation: above that of an earlier file of the same name.
+    const name = { number: this.#lastNumber, generation: Date.now() };
+    const segment = new Segment(disk, path, name, 1);
+    // Where there is such a file, it is not ours to remove; the next one gets another number.
+    const file = await disk.createFile(path);
     try {
-      const file = await disk.createFile(path);
       try {
-        await file.write([writeSegmentHeader(segment)], 0);
+        await file.write([writeSegmentHeader({ ...name, spare: false })], 0);
         await file.sync();
       } finally {
         await file.close();
@@ -105,6 +113,37 @@ export class SegmentPool {
   }
 
   async #drop(segment: Segment): Promise<void> {
-    await this.#options.disk.remove(segment.path).catch(() => undefined);
+    const { disk, directory } = this.#options;
+    await disk.remove(segment.path).catch(() => undefined);
+    await syncDirectory(disk, directory).catch(() => undefined);
+  }
+}
+
+async function writeHeader(segment: Segment, spare: boolean): Promise<void> {
+  const file = await segment.openFile('read-write');
+  try {
+    await file.write(
+      [writeSegmentHeader({ number: segment.number, generation: segment.generation, spare })],
+      0,
+    );
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function isSpareStill(segment: Segment): Promise<boolean> {
+  try {
+    const file = await segment.openFile('read');
+    try {
+      const block = Buffer.alloc(blockBytes);
+      await file.read(block, 0);
+      const header = readSegmentHeader(block);
+      return header?.spare === true && header.generation === segment.generation;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return false;
   }
 }

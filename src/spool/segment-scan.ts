@@ -1,4 +1,5 @@
-import { type Disk, type DiskFile } from '../base/disk.ts';
+import type { Disk, DiskFile } from '../base/disk.ts';
+import { systemErrorCode } from '../base/errors.ts';
 import { Segment } from './segment.ts';
 import {
   blockBytes,
@@ -11,7 +12,7 @@ import {
   type RunFrame,
 } from './segment-format.ts';
 
-/** Read at once while hopping from frame to frame. */
+/** Read at once while hopping from frame to frame, where they are close together. */
 const hopBytes = 64 * 1024;
 /** Read at once while looking for a frame block by block. */
 const searchBytes = 1024 * 1024;
@@ -32,46 +33,56 @@ export interface ScannedSegment {
   readonly nextBlock: number;
   /** Everything before it was durable once. */
   readonly provenBlock: number;
-  /** The first block that should begin a run and does not. */
-  readonly firstGap: number;
+  /** Blocks between runs that belong to none: what an interrupted write left, or damage. */
+  readonly gaps: readonly Gap[];
+}
+
+interface Gap {
+  readonly block: number;
+  readonly blocks: number;
 }
 
 /**
  * Finds the runs in a segment file. What an interrupted write left is passed over.
- * @returns null where the file never became a segment
+ * @returns the segment where it is spare; null where the file never became one
  */
-export async function scanSegment(disk: Disk, path: string, number: number): Promise<ScannedSegment | null> {
+export async function scanSegment(
+  disk: Disk,
+  path: string,
+  number: number,
+): Promise<ScannedSegment | Segment | null> {
   const file = await disk.openFile(path, 'read');
   try {
     const blocks = Math.ceil((await file.size()) / blockBytes);
     const window = new Window(file);
-    const generation = await generationIn(window, number, blocks);
-    if (generation === null) return null;
-    const segment = new Segment(disk, path, { number, generation }, blocks);
+    const header = readSegmentHeader(await window.at(0, blockBytes));
+    if (header?.number === number && header.spare) return new Segment(disk, path, header, blocks);
+    const generation = header?.number === number ? header.generation : await newestIn(window, number, blocks);
+    if (generation === null && (await isBlank(window, blocks))) return null;
+    // What cannot be told apart from a damaged segment is kept.
+    const segment = new Segment(disk, path, { number, generation: generation ?? 0 }, blocks);
     const found = await findRuns(window, segment);
-    segment.isDamaged = found.firstGap < found.provenBlock;
+    const isHoley = found.gaps.some(({ block }) => block < found.provenBlock);
+    segment.isDamaged = isHoley || window.hasFailed || generation === null;
     return { segment, ...found };
   } finally {
     await file.close();
   }
 }
 
-/** Whether a found run has reached the disk as it was written. */
-export async function isRunWhole(segment: Segment, run: FoundRun): Promise<boolean> {
-  const bytes = await readRun(segment, run);
-  return bytes !== null && crcOf([bytes]) === run.payloadCrc;
-}
-
-/** A run's sealed bytes; null where the file is too short. */
-export async function readRun(
+/** Whether a found run has reached the disk as it was written; what cannot be read is damage, and nobody's to delete. */
+export async function isRunWhole(
   segment: Segment,
-  { block, payloadBytes }: { readonly block: number; readonly payloadBytes: number },
-): Promise<Buffer | null> {
+  { block, payloadBytes, payloadCrc }: FoundRun,
+): Promise<boolean> {
   const file = await segment.openFile('read');
   try {
     const bytes = Buffer.allocUnsafe(payloadBytes);
     const got = await file.read(bytes, block * blockBytes + frameBytes);
-    return got === payloadBytes ? bytes : null;
+    return got === payloadBytes && crcOf([bytes]) === payloadCrc;
+  } catch (error) {
+    if (systemErrorCode(error) === 'EIO') return true;
+    throw error;
   } finally {
     await file.close();
   }
@@ -82,13 +93,13 @@ async function findRuns(window: Window, segment: Segment): Promise<Omit<ScannedS
   let ended = false;
   let nextBlock = 1;
   let provenBlock = 0;
-  let firstGap = segment.blocks;
-  let hopping = true;
+  const gaps: Gap[] = [];
+  let readBytes = hopBytes;
   for (let block = 1; block < segment.blocks && !ended; ) {
-    const frame = readFrame(await window.at(block, hopping ? hopBytes : searchBytes), segment);
-    hopping = frame !== null;
+    const frame = readFrame(await window.at(block, readBytes), segment);
+    if (frame !== null && block > nextBlock) gaps.push({ block: nextBlock, blocks: block - nextBlock });
     if (frame === null) {
-      firstGap = Math.min(firstGap, block);
+      readBytes = searchBytes;
       block += 1;
     } else if (frame.kind === 'end') {
       ended = true;
@@ -96,7 +107,9 @@ async function findRuns(window: Window, segment: Segment): Promise<Omit<ScannedS
     } else {
       frames.push({ ...frame, block });
       provenBlock = Math.max(provenBlock, frame.syncedBlock);
-      block += blocksOf(frame.payloadBytes);
+      const blocks = blocksOf(frame.payloadBytes);
+      readBytes = blocks * blockBytes < hopBytes ? hopBytes : blockBytes;
+      block += blocks;
       nextBlock = block;
     }
   }
@@ -104,13 +117,11 @@ async function findRuns(window: Window, segment: Segment): Promise<Omit<ScannedS
     ...frame,
     proven: frame.block + blocksOf(frame.payloadBytes) <= provenBlock,
   }));
-  return { runs, ended, nextBlock, provenBlock, firstGap };
+  return { runs, ended, nextBlock, provenBlock, gaps };
 }
 
-/** The segment's generation; where its header is damaged, the newest that anything in it was written in. */
-async function generationIn(window: Window, number: number, blocks: number): Promise<number | null> {
-  const header = readSegmentHeader(await window.at(0, hopBytes));
-  if (header?.number === number) return header.generation;
+/** Where the header is damaged: the newest generation that anything in the segment was written in. */
+async function newestIn(window: Window, number: number, blocks: number): Promise<number | null> {
   let newest: number | null = null;
   for (let block = 1; block < blocks; block += 1) {
     const generation = generationOf(await window.at(block, searchBytes), number);
@@ -119,9 +130,20 @@ async function generationIn(window: Window, number: number, blocks: number): Pro
   return newest;
 }
 
+/** Whether a file is empty, or all zeroes: it was being made. */
+async function isBlank(window: Window, blocks: number): Promise<boolean> {
+  for (let block = 0; block < blocks; block += 1) {
+    const bytes = await window.at(block, searchBytes);
+    if (bytes.subarray(0, blockBytes).some((byte) => byte !== 0)) return false;
+  }
+  return !window.hasFailed;
+}
+
 /** The part of a file that was read last. */
 class Window {
   readonly #file: DiskFile;
+  /** Something could not be read. */
+  hasFailed = false;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
 
@@ -134,9 +156,21 @@ class Window {
     const position = block * blockBytes;
     const within = position - this.#start;
     if (within >= 0 && within + frameBytes <= this.#bytes.length) return this.#bytes.subarray(within);
-    const bytes = Buffer.allocUnsafe(readBytes);
-    this.#bytes = bytes.subarray(0, await this.#file.read(bytes, position));
+    this.#bytes = await this.#read(position, readBytes);
     this.#start = position;
     return this.#bytes;
+  }
+
+  /** What cannot be read is passed over, block by block. */
+  async #read(position: number, readBytes: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(readBytes);
+    try {
+      return bytes.subarray(0, await this.#file.read(bytes, position));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EIO') throw error;
+      if (readBytes > blockBytes) return this.#read(position, blockBytes);
+      this.hasFailed = true;
+      return Buffer.alloc(0);
+    }
   }
 }

@@ -14,8 +14,8 @@ import { assembleObjects, type OpenedSegments } from './segment-opening.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { type ScannedSegment, scanSegment } from './segment-scan.ts';
 import { SegmentWriter } from './segment-writer.ts';
-import { blockBytes, writeEndFrame } from './segment-format.ts';
-import type { Segment } from './segment.ts';
+import { blockBytes, frameBytes, writeDeadFrame, writeEndFrame } from './segment-format.ts';
+import { Segment } from './segment.ts';
 import { openStored } from './stored-object.ts';
 import type { ObjectId } from './types.ts';
 
@@ -62,7 +62,7 @@ export class SegmentStore implements ObjectStore {
   #found: OpenedSegments = { fragments: [], surplus: [] };
   /** Segments of an earlier run that were not closed. */
   #unended: ScannedSegment[] = [];
-  #migratedUnfinished = 0;
+  #unfinishedFiles = 0;
   #housework: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -74,6 +74,7 @@ export class SegmentStore implements ObjectStore {
   /** Finds what is stored. @throws the disk's error */
   async start(): Promise<void> {
     const { disk, directory, log } = this.#options;
+    if (this.#pool !== null) throw new Error('an object store is started once');
     await makeDirectoryDurably(disk, this.#directory);
     await syncDirectoryAnew(disk, dirname(this.#directory));
     await syncDirectoryAnew(disk, this.#directory);
@@ -84,34 +85,31 @@ export class SegmentStore implements ObjectStore {
     const sparesMax = (): number => (this.#options.isShort() ? 0 : spares);
     this.#pool = new SegmentPool({ disk, directory: this.#directory, segmentBytes, sparesMax });
     await this.#scan(this.#pool);
-    const { moved, unfinished } = await migrateObjectFiles({
+    this.#unfinishedFiles = await migrateObjectFiles({
       disk,
       directory,
+      log,
       pieceBytes: this.#pieceBytes,
       place: (piece) => this.#lanes.large.place(piece),
+      isThere: (id) => this.#index.runsOf(id)?.every((run) => run.proven) === true,
       moved: (id, runs) => {
-        this.#graveyard.add(this.#index.remove(id));
+        this.#graveyard.add(this.#index.remove(id), 'deleted');
         this.#index.add(id, runs);
       },
+      discard: (runs) => this.#graveyard.add(runs, 'refused'),
     });
-    this.#migratedUnfinished = unfinished;
-    if (moved > 0)
-      log.info({ event: 'migrated', objects: moved }, 'objects were moved from files into segments');
-    this.#timer = setInterval(() => this.#keepHouse(), houseworkMs);
-    this.#timer.unref();
   }
 
   create(id: ObjectId, epoch: Epoch): ObjectWriter {
     return new SegmentWriter(id, epoch, {
       pieceBytes: this.#pieceBytes,
       place: async (piece, lane) => {
-        // What could not be made dead must not be found later: it was never acknowledged.
-        if (!this.#graveyard.isEmpty) await this.#graveyard.bury();
+        if (this.#graveyard.holdsRefused) await this.#buryNowOrLater();
         return this.#lanes[lane].place(piece);
       },
       committed: (object, runs) => this.#index.add(object, runs),
       discard: async (runs) => {
-        this.#graveyard.add(runs);
+        this.#graveyard.add(runs, 'refused');
         await this.#buryNowOrLater();
       },
     });
@@ -128,27 +126,30 @@ export class SegmentStore implements ObjectStore {
   }
 
   async remove(ids: readonly ObjectId[]): Promise<void> {
-    for (const id of ids) this.#graveyard.add(this.#index.remove(id));
+    for (const id of ids) this.#graveyard.add(this.#index.remove(id), 'deleted');
     await this.#buryNowOrLater();
   }
 
   async removeUnfinished(known: ReadonlySet<ObjectId>): Promise<number> {
-    const { fragments, surplus } = this.#found;
-    this.#found = { fragments: [], surplus: [] };
-    const unfinished = fragments.filter(({ id }) => !known.has(id));
-    this.#graveyard.add([...surplus, ...unfinished]);
-    await this.#graveyard.bury();
-    return new Set(unfinished.map(({ id }) => id)).size + this.#migratedUnfinished;
+    const unfinished = this.#found.fragments.filter(({ id }) => !known.has(id));
+    this.#graveyard.add(unfinished, 'refused');
+    await this.#buryNowOrLater();
+    return new Set(unfinished.map(({ id }) => id)).size + this.#unfinishedFiles;
   }
 
   async makeDurable(ids: readonly ObjectId[]): Promise<void> {
-    const doubtful = ids.flatMap((id) =>
+    const { surplus } = this.#found;
+    const doubtful = [...new Set([...ids, ...surplus.map(({ id }) => id)])].flatMap((id) =>
       (this.#index.runsOf(id) ?? []).filter((run) => !run.proven).map((run) => ({ id, run })),
     );
     // Written anew: after a failed sync the system may have nothing left to write, and call the next one a success.
     await this.#move(doubtful);
-    await this.#graveyard.bury();
+    // Only now: a second copy may be the one that is durable.
+    this.#graveyard.add(surplus, 'deleted');
+    await this.#buryNowOrLater();
     for (const scanned of this.#unended.splice(0)) await this.#end(scanned);
+    this.#timer = setInterval(() => this.#keepHouse(), houseworkMs);
+    this.#timer.unref();
   }
 
   /** Bytes of the disk that are taken, and free for new objects all the same. */
@@ -158,7 +159,6 @@ export class SegmentStore implements ObjectStore {
 
   /** Closes the files in use: the volume was exchanged. Objects that come after that go to new ones. */
   async release(): Promise<void> {
-    this.#pool?.forget();
     await Promise.all([this.#lanes.small.close(), this.#lanes.large.close()]);
   }
 
@@ -166,6 +166,7 @@ export class SegmentStore implements ObjectStore {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     await this.#housework;
+    await this.#buryNowOrLater();
     await this.release();
   }
 
@@ -175,12 +176,12 @@ export class SegmentStore implements ObjectStore {
   }
 
   #newLane(): SegmentLane {
-    return new SegmentLane(() => this.#take());
+    return new SegmentLane((payloadBytes) => this.#take(payloadBytes));
   }
 
-  async #take(): Promise<OpenSegment> {
+  async #take(payloadBytes: number): Promise<OpenSegment> {
     if (this.#pool === null) throw new Error('the object store is not started');
-    const open = await this.#pool.take();
+    const open = await this.#pool.take(payloadBytes);
     this.#segments.add(open.segment);
     return open;
   }
@@ -192,13 +193,14 @@ export class SegmentStore implements ObjectStore {
 
   async #scan(pool: SegmentPool): Promise<void> {
     const { disk, log } = this.#options;
-    const numbers = await pool.numbers();
+    const numbers = await pool.findNumbers();
     const scanned: ScannedSegment[] = [];
     const scanNext = async (): Promise<void> => {
       for (let number = numbers.shift(); number !== undefined; number = numbers.shift()) {
         const path = pool.pathOf(number);
         const found = await scanSegment(disk, path, number);
         if (found === null) await disk.remove(path);
+        else if (found instanceof Segment) pool.addSpare(found);
         else scanned.push(found);
       }
     };
@@ -211,27 +213,32 @@ export class SegmentStore implements ObjectStore {
         { code: 'SEGMENT_DAMAGED', segments },
         'a part of the spool cannot be read; it is kept as it is',
       );
-    this.#unended = scanned.filter(({ ended, runs }) => !ended && runs.length > 0);
+    this.#unended = scanned.filter(
+      ({ ended, runs, segment }) => !ended && runs.length > 0 && !segment.isDamaged,
+    );
+    for (const { segment } of this.#unended) segment.isOpen = true;
   }
 
-  /** Says that all of a segment is durable, so that no later start has to look. */
-  async #end({ segment, nextBlock }: ScannedSegment): Promise<void> {
-    if (!this.#segments.has(segment)) return;
+  /** Says that all of a segment is durable, so that no later start has to look; what an interrupted write left is dead. */
+  async #end({ segment, nextBlock, gaps }: ScannedSegment): Promise<void> {
     const file = await segment.openFile('read-write');
     try {
+      for (const { block, blocks } of gaps)
+        await file.write([writeDeadFrame(segment, blocks * blockBytes - frameBytes)], block * blockBytes);
       await file.sync();
       await file.write([writeEndFrame(segment)], nextBlock * blockBytes);
       await file.sync();
     } finally {
       await file.close();
     }
+    segment.isOpen = false;
   }
 
   #move(runs: Parameters<typeof moveRuns>[0]): Promise<number> {
     return moveRuns(runs, {
       index: this.#index,
       place: (piece: Piece): Promise<Placed> => this.#lanes.large.place(piece),
-      discard: (dead) => this.#graveyard.add(dead),
+      discard: (dead) => this.#graveyard.add(dead, 'deleted'),
     });
   }
 
@@ -250,17 +257,26 @@ export class SegmentStore implements ObjectStore {
 
   /** Buries what waits for it, wins back free segments, and empties one that is hardly used. */
   async #keepHouseNow(): Promise<void> {
-    if (!this.#graveyard.isEmpty) await this.#graveyard.bury();
+    if (!this.#graveyard.isEmpty) await this.#buryNowOrLater();
     for (const segment of this.#segments) if (segment.isFree) await this.#freed(segment);
     const short = this.#options.isShort();
     if (short) await this.#pool?.clear();
-    const hardlyUsed = [...this.#segments]
-      .filter((segment) => isHardlyUsed(segment, short ? usedShareMinShort : usedShareMin))
-      .toSorted((a, b) => a.heldBlocks - b.heldBlocks)[0];
-    if (hardlyUsed === undefined) return;
-    const moved = await this.#move(this.#index.within(hardlyUsed));
-    if (moved === 0) hardlyUsed.isDamaged = true;
-    await this.#graveyard.bury();
+    const hardlyUsed = this.#hardlyUsed(short ? usedShareMinShort : usedShareMin);
+    if (hardlyUsed === null) return;
+    const runs = this.#index.within(hardlyUsed);
+    const moved = await this.#move(runs);
+    if (runs.length > 0 && moved === 0) hardlyUsed.isDamaged = true;
+    await this.#buryNowOrLater();
+  }
+
+  /** Of the segments that are used to less than this share, the one that is used least. */
+  #hardlyUsed(share: number): Segment | null {
+    let least: Segment | null = null;
+    for (const segment of this.#segments) {
+      if (!isHardlyUsed(segment, share)) continue;
+      if (least === null || segment.heldBlocks < least.heldBlocks) least = segment;
+    }
+    return least;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Disk, DiskFile } from '../base/disk.ts';
-import { blockBytes, blocksOf, type SegmentHeader, writeRunFrame } from './segment-format.ts';
+import { blockBytes, blocksOf, type SegmentName, writeDeadFrame } from './segment-format.ts';
 import type { ObjectId } from './types.ts';
 
 /** Where a piece of an object lies. */
@@ -11,10 +11,8 @@ export interface Run {
   readonly proven: boolean;
 }
 
-const nobody = '0'.repeat(32) as ObjectId;
-
 /** One segment file, and how much of it is held by whom. */
-export class Segment implements SegmentHeader {
+export class Segment implements SegmentName {
   readonly number: number;
   readonly path: string;
   readonly #disk: Disk;
@@ -22,21 +20,21 @@ export class Segment implements SegmentHeader {
   generation: number;
   /** Blocks of the file; it may grow. */
   blocks: number;
-  /** Something is being written to it. */
+  /** It is being written to, or its end still has to be: it is neither moved nor used anew. */
   isOpen = false;
   /** A sync of it failed: it is not used anew. */
   failed = false;
-  /** Something in it cannot be read, and might be mended: it stays as it is. */
+  /** Something in it cannot be read or written, and might be mended: it is neither moved nor used anew. */
   isDamaged = false;
   /** How many read from it now: what they read stays as it is. */
   readers = 0;
   heldBlocks = 0;
 
-  constructor(disk: Disk, path: string, header: SegmentHeader, blocks: number) {
+  constructor(disk: Disk, path: string, name: SegmentName, blocks: number) {
     this.#disk = disk;
     this.path = path;
-    this.number = header.number;
-    this.generation = header.generation;
+    this.number = name.number;
+    this.generation = name.generation;
     this.blocks = blocks;
   }
 
@@ -73,27 +71,11 @@ export class Segment implements SegmentHeader {
   async kill(runs: readonly Run[]): Promise<void> {
     const file = await this.openFile('read-write');
     try {
-      for (const { block, payloadBytes } of runs) {
-        const dead = Buffer.alloc(blockBytes);
-        writeRunFrame(this, deadFrame(payloadBytes)).copy(dead);
-        await file.write([dead], block * blockBytes);
-      }
+      for (const { block, payloadBytes } of runs)
+        await file.write([writeDeadFrame(this, payloadBytes)], block * blockBytes);
       await file.sync();
     } finally {
       await file.close();
     }
   }
-}
-
-/** It says how long it is, so that what follows is found, and nothing of whose it was. */
-function deadFrame(payloadBytes: number): Parameters<typeof writeRunFrame>[1] {
-  return {
-    dead: true,
-    objectId: nobody,
-    index: 0,
-    last: false,
-    payloadBytes,
-    payloadCrc: 0,
-    syncedBlock: 0,
-  };
 }

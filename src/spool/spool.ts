@@ -66,7 +66,7 @@ export interface SpoolOptions {
 /** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */
 export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   readonly #options: SpoolOptions;
-  readonly #store: SegmentStore;
+  #store: SegmentStore;
   readonly #tombstones: Tombstones;
   readonly #volume: Volume;
   readonly #rows: InstanceRows;
@@ -78,18 +78,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   #waiting: NodeJS.Timeout | null = null;
 
   constructor(options: SpoolOptions) {
-    const { disk, dataDirectory, keyring, reserveBytes, segmentBytes, log } = options;
+    const { disk, dataDirectory, keyring, reserveBytes, log } = options;
     const directory = join(dataDirectory, 'spool');
     this.#options = options;
     this.#rows = new InstanceRows(keyring, (modalityName) => options.quietMs(modalityName));
-    this.#store = new SegmentStore({
-      disk,
-      directory,
-      findKey: (epochId) => keyring.epochKey(epochId),
-      log,
-      isShort: () => this.#volume.isShort,
-      segmentBytes,
-    });
+    this.#store = this.#newStore();
     this.#tombstones = new Tombstones(disk, join(directory, 'tombstones'), keyring);
     this.#volume = new Volume({
       disk,
@@ -130,6 +123,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       this.#waitForVolume();
       return;
     }
+    // What an attempt that failed knows of the segments is not true any more.
+    await this.#store.close();
+    this.#store = this.#newStore();
     await this.#store.start();
     const report = await recover({
       store: this.#store,
@@ -145,6 +141,18 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     log.info({ event: 'recovered', ...report }, 'the spool is open');
     this.#recovered = true;
     this.#workMade();
+  }
+
+  #newStore(): SegmentStore {
+    const { disk, dataDirectory, keyring, log, segmentBytes } = this.#options;
+    return new SegmentStore({
+      disk,
+      directory: join(dataDirectory, 'spool'),
+      findKey: (epochId) => keyring.epochKey(epochId),
+      log,
+      isShort: () => this.#volume.isShort,
+      segmentBytes,
+    });
   }
 
   #waitForVolume(): void {
@@ -379,9 +387,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {
     const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
     const digest = this.#rows.digestKey(facts.dataSetSha256);
-    const same = known.filter(
-      (one) => one.digest === digest && one.transferSyntax === facts.TransferSyntaxUID,
-    );
+    const { TransferSyntaxUID } = facts;
+    const same = known.filter((one) => one.digest === digest && one.transferSyntax === TransferSyntaxUID);
     for (const one of same) {
       // The sender forgets its copy when we say that we have one: so look at ours first.
       if (one.purged || (await isWhole(this.#store, one.objectId))) return 'identical';

@@ -27,6 +27,7 @@ class SealedBytes {
   readonly #runs: readonly Run[];
   readonly #files = new Map<Segment, Promise<DiskFile>>();
   readonly #framed = new Set<Run>();
+  #isClosed = false;
 
   constructor(id: ObjectId, runs: readonly Run[]) {
     this.#id = id;
@@ -48,6 +49,8 @@ class SealedBytes {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const { segment } of this.#runs) segment.readers -= 1;
     const files = await Promise.allSettled(this.#files.values());
     for (const file of files) if (file.status === 'fulfilled') await file.value.close();

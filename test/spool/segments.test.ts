@@ -51,8 +51,10 @@ async function openShelf(
       segmentBytes: megabyte,
     }),
   };
+  const fresh = readdirSync(join(path, 'spool')).length === 0;
   await shelf.store.start();
   onTestFinished(() => shelf.store.close());
+  if (fresh) await recover(shelf);
   return shelf;
 }
 
