@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { intakeTls, modalityCertificate } from './document-tls.ts';
 import {
   addressRange,
   aeTitle,
@@ -49,12 +50,20 @@ const intakeLimits = z
       .max(1000)
       .default(16)
       .describe('Associations at the same time from one IP address.'),
+    handshakesMax: z
+      .int()
+      .min(1)
+      .max(60)
+      .default(32)
+      .describe('TLS handshakes at the same time; fewer than the connections that may wait in all.'),
     associateWaitMs: z
       .int()
       .min(1000)
       .max(120_000)
       .default(10_000)
-      .describe('How long a new connection may take to send its A-ASSOCIATE-RQ, in milliseconds.'),
+      .describe(
+        'How long a new connection may take to send its A-ASSOCIATE-RQ, a TLS handshake included, in milliseconds.',
+      ),
     acseMs: z
       .int()
       .min(1000)
@@ -108,6 +117,7 @@ const intake = z
       .default('accept')
       .describe('What happens to private storage SOP classes and those newer than this version.'),
     limits: intakeLimits,
+    tls: intakeTls,
   })
   .prefault({})
   .describe('How modalities reach this box.');
@@ -128,6 +138,7 @@ export const modality = z
       .nullable()
       .default(null)
       .describe("The modality's own DICOM port. Noted for people; this version does not call modalities."),
+    certificate: modalityCertificate,
     priority: z
       .enum(['routine', 'stat'])
       .default('routine')

@@ -25,6 +25,7 @@ export interface StatusInputs {
     readonly aeTitle: string;
     readonly port: number;
     readonly associations: number;
+    readonly tls: StatusReport['intake']['tls'];
     /** Newest first; bounded by intake. */
     readonly refusals: readonly RefusalInput[];
   };
@@ -134,6 +135,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
       aeTitle: intake.aeTitle,
       port: intake.port,
       associations: intake.associations,
+      tls: intake.tls,
       refusals: intake.refusals.map(refusalReport),
     },
     modalities: Object.fromEntries(gatherModalities(inputs)),

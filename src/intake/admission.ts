@@ -6,6 +6,7 @@ import type { IntakeGate, Priority } from '../spool/types.ts';
 import type { AssociationRequest } from './associate-request.ts';
 import type { AdmissionOptions } from './options.ts';
 import { applicationContextName } from './pdu.ts';
+import { type CertificateBinding, certificateProblem, type TlsPeer } from './tls-peer.ts';
 
 /** Who is calling. */
 export interface Caller {
@@ -40,11 +41,19 @@ export interface Occupancy {
   readonly fromPeerMax: number;
 }
 
+/** A connection over TLS. */
+export interface SecuredConnection {
+  readonly peer: TlsPeer;
+  /** Milliseconds since the epoch: certificates are valid for a time. */
+  readonly now: number;
+}
+
 interface Modality {
   readonly name: string;
   readonly priority: Priority;
   /** Null is "any address". */
   readonly addresses: BlockList | null;
+  readonly certificate: CertificateBinding | null;
 }
 
 const permanent = 1;
@@ -58,27 +67,33 @@ export class Admission {
   readonly #titles: ReadonlySet<string>;
   readonly #unknownCallers: AdmissionOptions['unknownCallers'];
   readonly #modalities = new Map<string, Modality[]>();
+  readonly #clientCertificateRequired: boolean;
   readonly #syntaxesMax: number;
 
   /** @throws GantryError INTAKE_ADDRESS where an address or network is not one */
   constructor(options: AdmissionOptions, syntaxesMax: number) {
     this.#titles = new Set([options.aeTitle, ...options.aliases].map((title) => title.trim()));
     this.#unknownCallers = options.unknownCallers;
+    this.#clientCertificateRequired = options.clientCertificateRequired ?? false;
     this.#syntaxesMax = syntaxesMax;
-    for (const [name, { aeTitle, addresses, priority }] of Object.entries(options.modalities)) {
-      const title = aeTitle.trim();
-      const modality = { name, priority, addresses: addresses.length > 0 ? addressList(addresses) : null };
+    for (const [name, entry] of Object.entries(options.modalities)) {
+      const { priority, addresses, certificate = null } = entry;
+      const title = entry.aeTitle.trim();
+      const list = addresses.length > 0 ? addressList(addresses) : null;
+      const modality = { name, priority, addresses: list, certificate };
       const sameTitle = this.#modalities.get(title);
       if (sameTitle === undefined) this.#modalities.set(title, [modality]);
       else sameTitle.push(modality);
     }
   }
 
+  /** @param secured null for a connection in clear */
   decide(
     request: AssociationRequest,
     peerAddress: string,
     gate: IntakeGate,
     occupancy: Occupancy,
+    secured: SecuredConnection | null = null,
   ): AdmissionDecision {
     const sameTitle = this.#modalities.get(request.callingAeTitle) ?? [];
     const address = plainAddress(peerAddress);
@@ -95,9 +110,18 @@ export class Admission {
     if (!this.#titles.has(request.calledAeTitle)) return reject(rejections.calledAeTitle);
     const aeTitle = parseAeTitle(request.callingAeTitle);
     if (aeTitle === null) return reject(rejections.callingAeTitle);
-    if (modality === undefined && this.#unknownCallers === 'refuse') {
+    // A bound title belongs to its devices alone: nobody goes by it as an unknown caller.
+    const bound = sameTitle.some(({ certificate }) => certificate !== null);
+    if (modality === undefined && (bound || this.#unknownCallers === 'refuse')) {
       return reject(sameTitle.length > 0 ? rejections.callingAddress : rejections.callingAeTitle);
     }
+    const certificate = certificateProblem(
+      modality?.certificate ?? null,
+      this.#clientCertificateRequired,
+      secured?.peer ?? null,
+      secured?.now ?? 0,
+    );
+    if (certificate !== null) return reject({ reject: rejections.callingAeTitle.reject, why: certificate });
     if (request.contexts.some(({ transferSyntaxes }) => transferSyntaxes.length > this.#syntaxesMax)) {
       return reject(rejections.tooManySyntaxes);
     }

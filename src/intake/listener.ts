@@ -5,8 +5,8 @@ import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolIntake } from '../spool/types.ts';
 import { Admission, plainAddress } from './admission.ts';
-import { type House, type HouseRules, IntakeAssociation } from './association.ts';
-import { faults } from './faults.ts';
+import { type Arrival, type House, type HouseRules, IntakeAssociation } from './association.ts';
+import { type Fault, faults } from './faults.ts';
 import {
   type AdmissionOptions,
   type IntakeOptions,
@@ -16,6 +16,7 @@ import {
 import { type Refusal, RefusalBook } from './refusals.ts';
 import { Slots } from './slots.ts';
 import { type SenderTally, Tally } from './tally.ts';
+import type { Doorway } from './tls-handshakes.ts';
 
 export interface IntakeDeps {
   readonly spool: SpoolIntake;
@@ -56,8 +57,8 @@ const lastWordsMs = 1000;
 /** For what is being made durable when the last connection is cut; a disk that hangs does not hang the shutdown. */
 const settleMsMax = 10_000;
 
-/** The DICOM port: accepts connections, keeps the limits, knows who was heard last. */
-export class IntakeListener {
+/** The DICOM port in clear, and what all who come in have in common: the limits, who was heard last. */
+export class IntakeListener implements Doorway {
   readonly #house: House;
   readonly #log: Log;
   readonly #open = new Set<IntakeAssociation>();
@@ -164,19 +165,41 @@ export class IntakeListener {
     return { admission, unknownSopClasses: options.unknownSopClasses };
   }
 
-  #take(socket: Socket): void {
+  get handshakesMax(): number {
+    return this.#house.limits.handshakesMax;
+  }
+
+  get associateMs(): number {
+    return this.#house.timers.associateMs;
+  }
+
+  enter(socket: Socket): Arrival | null {
+    const { idleConnections, clock } = this.#house;
     const address = plainAddress(socket.remoteAddress ?? '');
-    if (this.#house.idleConnections.isFullFor(address)) {
+    if (idleConnections.isFullFor(address)) {
       socket.destroy();
-      const { code, message, nextStep } = faults.connectionsFull;
-      const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
-      this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
-      return;
+      this.turnedAway(address, faults.connectionsFull);
+      return null;
     }
-    const association = new IntakeAssociation(socket, this.#house, this.#rules);
+    const leave = idleConnections.take(address);
+    return { socket, address, openedAt: clock.monotonic(), leave, tls: null };
+  }
+
+  begin(arrival: Arrival): void {
+    const association = new IntakeAssociation(arrival, this.#house, this.#rules);
     this.#open.add(association);
     void association.gone().then(() => this.#open.delete(association));
     association.start();
+  }
+
+  turnedAway(address: string, { code, message, nextStep }: Fault): void {
+    const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
+    this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
+  }
+
+  #take(socket: Socket): void {
+    const arrival = this.enter(socket);
+    if (arrival !== null) this.begin(arrival);
   }
 }
 

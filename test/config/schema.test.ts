@@ -86,8 +86,8 @@ describe('problems say where, why and what instead', () => {
     ],
     [
       'a later feature',
-      withCloud({ intake: { tls: {} } }),
-      'intake.tls',
+      withCloud({ compression: {} }),
+      'compression',
       /not supported by this version/,
       /Take it out/,
     ],

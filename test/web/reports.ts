@@ -69,7 +69,15 @@ export const workingReport: StatusReport = {
   startedAt: minutesBefore(4 * 24 * 60),
   queue: { studies: 0, instances: 0, bytes: 0, oldestAgeSeconds: 0 },
   totals: { received: 48_213, delivered: 48_213, verified: 48_213, quarantined: 0, conflicts: 0, held: 0 },
-  intake: { open: true, reason: null, aeTitle: 'GANTRY', port: 11112, associations: 0, refusals: [] },
+  intake: {
+    open: true,
+    reason: null,
+    aeTitle: 'GANTRY',
+    port: 11112,
+    associations: 0,
+    tls: null,
+    refusals: [],
+  },
   modalities: {
     ct1: exampleModality,
     us1: {

@@ -250,7 +250,7 @@ function TitleCell({ label, title }: { label: string; title: string }): JSX.Elem
 }
 
 export function TypeThis({ view }: { view: PageView }): JSX.Element {
-  const { aeTitle, port } = view.report.intake;
+  const { aeTitle, port, tls } = view.report.intake;
   const [address = 'not known', ...others] = view.addresses;
   return (
     <Card id="type-this" title="Type this into the modality" wide>
@@ -263,6 +263,12 @@ export function TypeThis({ view }: { view: PageView }): JSX.Element {
           <dt>Port</dt>
           <dd>{port}</dd>
         </div>
+        {tls?.open === true ? (
+          <div>
+            <dt>Port with TLS</dt>
+            <dd>{tls.port}</dd>
+          </div>
+        ) : null}
         <div>
           <dt>AE title</dt>
           <dd>{aeTitle}</dd>
