@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
-import type { Server, TLSSocket } from 'node:tls';
+import type { Server } from 'node:tls';
 import { systemErrorCode } from '../base/errors.ts';
 import type { Arrival } from './association.ts';
 import type { Fault } from './faults.ts';
@@ -33,98 +34,84 @@ interface Handshake {
  */
 export class TlsHandshakes {
   readonly #doorway: Doorway;
-  /** By the two ends of the connection: the TLS library does not say which socket it speaks of. */
-  readonly #underWay = new Map<string, Handshake>();
+  readonly #underWay = new Set<Handshake>();
+  /**
+   * The handshake an event of the TLS library is about. The library makes a socket of its own and does not say on
+   * which of ours; what it does for one runs in the context in which that one was handed over.
+   */
+  readonly #context = new AsyncLocalStorage<Handshake>();
 
   constructor(doorway: Doorway) {
     this.#doorway = doorway;
-  }
-
-  get underWay(): number {
-    return this.#underWay.size;
   }
 
   /** @param engine a TLS server that does not listen itself, and was given to `watch` */
   take(socket: Socket, engine: Server): void {
     const arrival = this.#doorway.enter(socket);
     if (arrival === null) return;
-    const ends = endsOf(socket);
-    if (ends === null || this.#underWay.size >= this.#doorway.handshakesMax) {
+    if (this.#underWay.size >= this.#doorway.handshakesMax) {
       socket.destroy();
       arrival.leave();
-      if (ends !== null) this.#doorway.turnedAway(arrival.address, tlsFaults.tooMany);
+      this.#doorway.turnedAway(arrival.address, tlsFaults.tooMany);
       return;
     }
-    const timer = setTimeout(() => this.#fail(ends, tlsFaults.tooSlow), this.#doorway.associateMs);
+    const timer = setTimeout(() => this.#fail(handshake, tlsFaults.tooSlow), this.#doorway.associateMs);
     const handshake: Handshake = { arrival, timer, begun: false };
-    this.#underWay.set(ends, handshake);
+    this.#underWay.add(handshake);
     // The cause of an error is of no use: 'close' follows.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       arrival.leave();
-      if (this.#underWay.get(ends) !== handshake) return;
       // A connection that said nothing is nobody's failure: port scans and monitoring checks do that.
-      if (handshake.begun) this.#fail(ends, tlsFaults.brokenOff);
-      else this.#settle(ends);
+      if (handshake.begun) this.#fail(handshake, tlsFaults.brokenOff);
+      else this.#settle(handshake);
     });
-    socket.once('readable', () => this.#begin(ends, socket, engine));
+    socket.once('readable', () => this.#begin(handshake, engine));
   }
 
   /** Follows what the engine makes of the connections it is given. */
   watch(engine: Server): void {
-    engine.on('secureConnection', (socket) => this.#secured(socket));
+    engine.on('secureConnection', (socket) => {
+      const handshake = this.#context.getStore();
+      if (handshake === undefined || !this.#settle(handshake)) return void socket.destroy();
+      const arrival = { ...handshake.arrival, socket, tls: peerOf(socket) };
+      this.#context.exit(() => this.#doorway.begin(arrival));
+    });
     engine.on('tlsClientError', (error, socket) => {
-      const ends = endsOf(socket) ?? this.#endsOfFallen();
-      if (ends !== null) this.#fail(ends, handshakeFault(systemErrorCode(error)));
+      const handshake = this.#context.getStore();
+      if (handshake !== undefined) this.#fail(handshake, handshakeFault(systemErrorCode(error)));
       socket.destroy();
     });
   }
 
   /** Closes all that are under way. */
   stop(): void {
-    for (const ends of this.#underWay.keys()) this.#settle(ends)?.arrival.socket.destroy();
+    for (const handshake of this.#underWay) {
+      this.#settle(handshake);
+      handshake.arrival.socket.destroy();
+    }
   }
 
-  /** A socket that its peer has reset knows its ends no more; the one below it has just fallen too. */
-  #endsOfFallen(): string | null {
-    for (const [ends, { arrival }] of this.#underWay) if (arrival.socket.destroyed) return ends;
-    return null;
-  }
-
-  #begin(ends: string, socket: Socket, engine: Server): void {
-    const handshake = this.#underWay.get(ends);
+  #begin(handshake: Handshake, engine: Server): void {
+    const { socket } = handshake.arrival;
     const head = socket.read() as Buffer | null;
-    if (handshake === undefined || head === null) return;
+    if (head === null) return;
     handshake.begun = true;
     const fault = firstByteFault(head.readUInt8(0));
-    if (fault !== null) return this.#fail(ends, fault);
+    if (fault !== null) return this.#fail(handshake, fault);
     socket.unshift(head);
-    engine.emit('connection', socket);
+    this.#context.run(handshake, () => engine.emit('connection', socket));
   }
 
-  #secured(socket: TLSSocket): void {
-    const ends = endsOf(socket);
-    const handshake = ends === null ? null : this.#settle(ends);
-    if (handshake === null) return void socket.destroy();
-    this.#doorway.begin({ ...handshake.arrival, socket, tls: peerOf(socket) });
-  }
-
-  #fail(ends: string, fault: Fault): void {
-    const handshake = this.#settle(ends);
-    if (handshake === null) return;
+  #fail(handshake: Handshake, fault: Fault): void {
+    if (!this.#settle(handshake)) return;
     handshake.arrival.socket.destroy();
     this.#doorway.turnedAway(handshake.arrival.address, fault);
   }
 
-  #settle(ends: string): Handshake | null {
-    const handshake = this.#underWay.get(ends);
-    if (handshake === undefined) return null;
+  /** @returns false where it was settled before */
+  #settle(handshake: Handshake): boolean {
     clearTimeout(handshake.timer);
-    this.#underWay.delete(ends);
-    return handshake;
+    return this.#underWay.delete(handshake);
   }
-}
-
-function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string | null {
-  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localAddress}`;
 }

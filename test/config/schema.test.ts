@@ -62,6 +62,7 @@ describe('defaults', () => {
     expect(modalities['ct1']).toEqual({
       aeTitle: 'CT1',
       addresses: [],
+      certificate: null,
       host: null,
       port: null,
       priority: 'routine',

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -48,6 +49,8 @@ export interface TlsHarness extends Harness {
   readonly secure: (options?: ConnectionOptions) => Promise<TLSSocket>;
   /** The code of the failure a client sees instead of a secure connection. */
   readonly refused: (options: ConnectionOptions) => Promise<string>;
+  /** A handshake whose first half is with the port; `finish` lets the rest through. */
+  readonly slow: () => Promise<{ readonly tcp: Socket; readonly finish: () => Promise<TLSSocket> }>;
   /** Refusals by code since the start. */
   readonly counts: () => Readonly<Record<string, number>>;
 }
@@ -58,6 +61,8 @@ export interface TlsHarnessOptions {
   readonly clock?: Clock;
   /** PEM: the authority of device certificates. */
   readonly clientCa?: string | null;
+  /** Done to the files before the port looks at them. */
+  readonly spoil?: (harness: Pick<TlsHarness, 'folder' | 'authority'>) => Promise<void> | void;
   /** The certificate of the port; one for 127.0.0.1 otherwise. */
   readonly made?: (authority: MadeAuthority) => Promise<MadeCertificate>;
 }
@@ -82,6 +87,7 @@ export async function startTls(options: TlsHarnessOptions = {}): Promise<TlsHarn
     },
     { doorway: intake.listener, clock, log, ownCertificate: () => authority.server() },
   );
+  await options.spoil?.({ folder, authority });
   await tls.start();
   onTestFinished(() => tls.stop());
   const to = (more: ConnectionOptions) =>
@@ -104,7 +110,44 @@ export async function startTls(options: TlsHarnessOptions = {}): Promise<TlsHarn
       ])) as [NodeJS.ErrnoException];
       return String(error.code);
     },
+    slow: async () => {
+      const tcp = connectTcp({ host: '127.0.0.1', port: tls.state().port });
+      tcp.on('error', () => undefined);
+      await once(tcp, 'connect');
+      return { tcp, finish: await halfHandshake(tcp, authority.cert) };
+    },
     counts: () => intake.listener.stats().refusalCounts,
+  };
+}
+
+/**
+ * Begins a handshake on a connection, through a relay that sends ten bytes of what the client says and keeps the
+ * rest until `finish` is called.
+ */
+async function halfHandshake(tcp: Socket, ca: string): Promise<() => Promise<TLSSocket>> {
+  const go = Promise.withResolvers<void>();
+  const sent = Promise.withResolvers<void>();
+  const relay = createServer((near) => {
+    near.on('error', () => undefined);
+    near.once('data', (hello: Buffer) => {
+      near.pause();
+      tcp.write(hello.subarray(0, 10), () => sent.resolve());
+      void go.promise.then(() => {
+        tcp.write(hello.subarray(10));
+        near.pipe(tcp).pipe(near);
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void relay.close());
+  await once(relay, 'listening');
+  const { port } = relay.address() as AddressInfo;
+  const socket = connect({ host: '127.0.0.1', port, ca });
+  socket.on('error', () => undefined);
+  await sent.promise;
+  return async () => {
+    go.resolve();
+    await once(socket, 'secureConnect');
+    return socket;
   };
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
+import { tlsFaults, handshakeFault } from '../../src/intake/tls-faults.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { eventually } from './intake-harness.ts';
 import {
@@ -26,7 +27,7 @@ async function bare({ tls }: TlsHarness): Promise<Socket> {
 
 async function closed(socket: Socket): Promise<void> {
   socket.resume();
-  if (!socket.closed) await once(socket, 'close');
+  await eventually(() => socket.closed);
 }
 
 const idle = ({ listener }: TlsHarness) => listener.stats().idleConnections;
@@ -163,6 +164,21 @@ test('a device that does not trust our certificate breaks off', async () => {
   expect(await harness.refused({ ca: [] })).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/);
   await eventually(() => idle(harness) === 0);
   expect(harness.counts()).toEqual({ TLS_HANDSHAKE_BROKEN_OFF: 1 });
+});
+
+test.each([
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', tlsFaults.certificateRefused],
+  ['ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED', tlsFaults.certificateRefused],
+  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', tlsFaults.certificateRefused],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', tlsFaults.tooOld],
+  ['ERR_SSL_NO_SHARED_CIPHER', tlsFaults.nothingShared],
+  ['ERR_SSL_NO_SUITABLE_KEY_SHARE', tlsFaults.nothingShared],
+  ['ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS', tlsFaults.nothingShared],
+  ['ECONNRESET', tlsFaults.brokenOff],
+  ['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', tlsFaults.failed],
+  [null, tlsFaults.failed],
+])('%s is put in words', (code, fault) => {
+  expect(handshakeFault(code)).toBe(fault);
 });
 
 test('who says nothing, or says it slowly, is cut at the deadline', async () => {
