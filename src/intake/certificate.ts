@@ -47,7 +47,8 @@ export function validityOf({ validFromDate, validToDate }: X509Certificate): Val
 export type CertificateLife = 'early' | 'ok' | 'renew' | 'expired';
 
 export function lifeOf({ notBefore, notAfter }: Validity, now: number): CertificateLife {
-  if (now < notBefore) return 'early';
-  if (now > notAfter) return 'expired';
+  // Written so that a date that is none (NaN) never counts as valid.
+  if (!(now >= notBefore)) return 'early';
+  if (!(now <= notAfter)) return 'expired';
   return now >= notBefore + ((notAfter - notBefore) * 2) / 3 ? 'renew' : 'ok';
 }

@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
-import type { Server } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
 import { systemErrorCode } from '../base/errors.ts';
 import type { Arrival } from './association.ts';
 import type { Fault } from './faults.ts';
+import { Pace } from './pace.ts';
 import { firstByteFault, handshakeFault, tlsFaults } from './tls-faults.ts';
-import { peerOf } from './tls-peer.ts';
+import { peerOf, type TlsPeer } from './tls-peer.ts';
 
 /** Where connections go in, whichever port they came to: one house, one set of limits. */
 export interface Doorway {
@@ -28,6 +30,12 @@ interface Handshake {
 }
 
 /**
+ * A handshake takes about 3 ms of the processor, which everybody shares: a crowd has to queue, so that receiving in
+ * clear goes on beside it.
+ */
+const handshakePace = { burst: 32, perSecond: 50 };
+
+/**
  * Connections from TCP to the end of the TLS handshake. Each has its slot and its deadline from the first moment.
  * The first byte is looked at before any of the TLS library's memory or time is spent: who says nothing costs
  * nothing, and who speaks something else is told what.
@@ -40,9 +48,14 @@ export class TlsHandshakes {
    * which of ours; what it does for one runs in the context in which that one was handed over.
    */
   readonly #context = new AsyncLocalStorage<Handshake>();
+  readonly #pace: Pace;
+  /** Begun, and waiting for their turn. */
+  readonly #queue: { readonly handshake: Handshake; readonly engine: Server }[] = [];
+  #turn: NodeJS.Timeout | null = null;
 
-  constructor(doorway: Doorway) {
+  constructor(doorway: Doorway, clock: Clock) {
     this.#doorway = doorway;
+    this.#pace = new Pace(clock, handshakePace);
   }
 
   /** @param engine a TLS server that does not listen itself, and was given to `watch` */
@@ -73,9 +86,8 @@ export class TlsHandshakes {
   watch(engine: Server): void {
     engine.on('secureConnection', (socket) => {
       const handshake = this.#context.getStore();
-      if (handshake === undefined || !this.#settle(handshake)) return void socket.destroy();
-      const arrival = { ...handshake.arrival, socket, tls: peerOf(socket) };
-      this.#context.exit(() => this.#doorway.begin(arrival));
+      if (handshake === undefined) socket.destroy();
+      else this.#context.exit(() => this.#secured(handshake, socket));
     });
     engine.on('tlsClientError', (error, socket) => {
       const handshake = this.#context.getStore();
@@ -86,6 +98,7 @@ export class TlsHandshakes {
 
   /** Closes all that are under way. */
   stop(): void {
+    clearTimeout(this.#turn ?? undefined);
     for (const handshake of this.#underWay) {
       this.#settle(handshake);
       handshake.arrival.socket.destroy();
@@ -100,7 +113,37 @@ export class TlsHandshakes {
     const fault = firstByteFault(head.readUInt8(0));
     if (fault !== null) return this.#fail(handshake, fault);
     socket.unshift(head);
-    this.#context.run(handshake, () => engine.emit('connection', socket));
+    this.#queue.push({ handshake, engine });
+    if (this.#turn === null) this.#proceed();
+  }
+
+  /** Hands those over whose turn it is. */
+  #proceed(): void {
+    this.#turn = null;
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const { handshake, engine } = next;
+      if (this.#underWay.has(handshake) && !handshake.arrival.socket.destroyed) {
+        const waitMs = this.#pace.take();
+        if (waitMs > 0) {
+          this.#turn = setTimeout(() => this.#proceed(), waitMs);
+          return;
+        }
+        this.#context.run(handshake, () => engine.emit('connection', handshake.arrival.socket));
+      }
+      this.#queue.shift();
+    }
+  }
+
+  #secured(handshake: Handshake, socket: TLSSocket): void {
+    let tls: TlsPeer;
+    try {
+      tls = peerOf(socket);
+    } catch {
+      // A certificate that cannot be read is no reason to end the process.
+      return this.#fail(handshake, tlsFaults.failed);
+    }
+    if (this.#settle(handshake)) this.#doorway.begin({ ...handshake.arrival, socket, tls });
+    else socket.destroy();
   }
 
   #fail(handshake: Handshake, fault: Fault): void {

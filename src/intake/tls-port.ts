@@ -74,7 +74,7 @@ export class TlsPort {
     this.#options = options;
     this.#deps = deps;
     this.#log = deps.log.child({ room: 'intake' });
-    this.#handshakes = new TlsHandshakes(deps.doorway);
+    this.#handshakes = new TlsHandshakes(deps.doorway, deps.clock);
     this.#looking = new Loop({
       round: () => this.#look(),
       failed: (error) => this.#log.error({ code: 'TLS_PORT_INTERNAL', error }, 'the DICOM TLS port failed'),

@@ -163,4 +163,6 @@ test('two thirds of a life', () => {
   const at = (days: number) => lifeOf(validity, days * dayMs);
   expect([-1, 0, 59.9, 60, 90].map(at)).toEqual(['early', 'ok', 'ok', 'renew', 'renew']);
   expect(at(90.1)).toBe('expired');
+  expect(lifeOf({ notBefore: Number.NaN, notAfter: Number.NaN }, 0)).not.toBe('ok');
+  expect(lifeOf({ notBefore: 0, notAfter: Number.NaN }, 0)).not.toBe('ok');
 });

@@ -243,6 +243,28 @@ test('a crowd of handshakes leaves places to those who call in clear', async () 
   (await harness.secure()).destroy();
 });
 
+test('a flood of handshakes has to queue, and those who call in clear do not', async () => {
+  let passedMs = 0;
+  const clock = { now: () => Date.now(), monotonic: () => passedMs };
+  const harness = await startTls({ clock });
+  for (let turn = 0; turn < 32; turn += 1) {
+    (await harness.secure()).destroy();
+    await eventually(() => idle(harness) === 0);
+  }
+  let late = false;
+  const next = harness.secure().then((socket) => {
+    late = true;
+    return socket;
+  });
+  await eventually(() => idle(harness) === 1);
+  const client = await RawClient.associate(harness.port);
+  client.send(echoCommand());
+  expect((await client.response()).status).toBe(0);
+  expect(late).toBe(false);
+  passedMs += 20;
+  expect((await associateOver(await next)).answer?.type).toBe(2);
+});
+
 test('both ports share one set of limits', async () => {
   const harness = await startTls({ intake: { limits: { associationsMax: 1, associationsPerPeerMax: 1 } } });
   await RawClient.associate(harness.port);
