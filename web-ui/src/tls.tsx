@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { StatusReport, TlsCertificateReport, TlsReport } from '../../src/health/status.ts';
-import { fullTime, type TimeFrame } from './format.ts';
+import { dateText, type TimeFrame } from './format.ts';
 import { Card, DoThis, Fact, Facts, State } from './parts.tsx';
 import { ownCertificateWords, tlsWords } from './words.ts';
 
@@ -9,7 +9,7 @@ export function Tls({ report, frame }: { report: StatusReport; frame: TimeFrame 
   const { tls } = report.intake;
   if (tls === null) return null;
   return (
-    <Card id="tls" title="Receiving with TLS">
+    <Card id="tls" title="Receiving with TLS" wide>
       <p class="row-head">
         <b>Port {tls.port}</b>
         <State words={tlsWords(tls)} />
@@ -38,8 +38,8 @@ function Certificate(props: {
         <Fact name="Certificate">
           <State words={ownCertificateWords(certificate, frame)} />
         </Fact>
-        <Fact name="Valid until">{fullTime(Date.parse(certificate.notAfter), frame)}</Fact>
-        <Fact name="Made by">{certificate.selfSigned ? 'this box' : 'your IT'}</Fact>
+        <Fact name="Valid until">{dateText(Date.parse(certificate.notAfter), frame)}</Fact>
+        <Fact name="Made by">{certificate.selfSigned ? 'this box' : 'somebody else'}</Fact>
         <Fact name="Device certificates">
           {tls.clientCertificateRequired ? 'required of all' : 'of bound AE titles only'}
         </Fact>
