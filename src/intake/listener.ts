@@ -5,7 +5,8 @@ import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolIntake } from '../spool/types.ts';
 import { Admission, plainAddress } from './admission.ts';
-import { type Arrival, type House, type HouseRules, IntakeAssociation } from './association.ts';
+import type { Arrival, Doorway } from './arrival.ts';
+import { type House, type HouseRules, IntakeAssociation } from './association.ts';
 import { type Fault, faults } from './faults.ts';
 import {
   type AdmissionOptions,
@@ -16,7 +17,6 @@ import {
 import { type Refusal, RefusalBook } from './refusals.ts';
 import { Slots } from './slots.ts';
 import { type SenderTally, Tally } from './tally.ts';
-import type { Doorway } from './tls-handshakes.ts';
 
 export interface IntakeDeps {
   readonly spool: SpoolIntake;
@@ -32,8 +32,10 @@ export interface SenderStats extends SenderTally {
 export interface IntakeStats {
   /** Open now. */
   readonly associations: number;
+  readonly associationsMax: number;
   /** Open now, without an association. */
   readonly idleConnections: number;
+  readonly idleConnectionsMax: number;
   /** Of ended associations and of those still open. */
   readonly bytesIn: number;
   /** C-STOREs answered with 0000. */
@@ -48,8 +50,8 @@ export interface IntakeStats {
   readonly refusals: readonly Refusal[];
   /** By configured name. A modality that was never heard has no entry unless it was refused. */
   readonly modalities: ReadonlyMap<string, SenderStats>;
-  /** By AE title: unknown callers that were accepted. */
-  readonly unknownSenders: ReadonlyMap<string, SenderStats>;
+  /** By AE title, least recently heard first: unknown callers that were accepted. Bounded. */
+  readonly unknownSenders: ReadonlyMap<string, SenderTally>;
 }
 
 /** From an abort at shutdown to the connection being cut, so that the peer can read why. */
@@ -134,15 +136,13 @@ export class IntakeListener implements Doorway {
   stats(): IntakeStats {
     const { associations, idleConnections, tally, refusals } = this.#house;
     const modalities = new Map<string, SenderStats>();
-    const unknownSenders = new Map<string, SenderStats>();
-    for (const sender of tally.senders()) {
-      const { modalityName, aeTitle } = sender;
-      if (modalityName === null) unknownSenders.set(aeTitle, { ...sender, lastRefusal: null });
-      else modalities.set(modalityName, { ...sender, lastRefusal: refusals.lastOf(modalityName) });
-    }
+    for (const [name, sender] of tally.modalities())
+      modalities.set(name, { ...sender, lastRefusal: refusals.lastOf(name) });
     return {
       associations: associations.taken,
+      associationsMax: associations.max,
       idleConnections: idleConnections.taken,
+      idleConnectionsMax: idleConnections.max,
       bytesIn: [...this.#open].reduce((sum, each) => sum + each.bytesInNow, tally.bytesIn),
       received: tally.received,
       echoes: tally.echoes,
@@ -151,7 +151,7 @@ export class IntakeListener implements Doorway {
       refusalCounts: refusals.counts(),
       refusals: refusals.list(),
       modalities,
-      unknownSenders,
+      unknownSenders: new Map(tally.unknownSenders()),
     };
   }
 
@@ -161,7 +161,7 @@ export class IntakeListener implements Doorway {
   }
 
   #compile(options: AdmissionOptions): HouseRules {
-    const admission = new Admission(options, this.#house.limits.transferSyntaxesPerContextMax);
+    const admission = new Admission(options, this.#house.limits);
     return { admission, unknownSopClasses: options.unknownSopClasses };
   }
 
@@ -176,9 +176,10 @@ export class IntakeListener implements Doorway {
   enter(socket: Socket): Arrival | null {
     const { idleConnections, clock } = this.#house;
     const address = plainAddress(socket.remoteAddress ?? '');
-    if (idleConnections.isFullFor(address)) {
+    const full = idleConnections.taken >= idleConnections.max;
+    if (full || idleConnections.takenBy(address) >= idleConnections.perPeerMax) {
       socket.destroy();
-      this.turnedAway(address, faults.connectionsFull);
+      this.turnedAway(address, full ? faults.connectionsFull : faults.connectionsFullPeer);
       return null;
     }
     const leave = idleConnections.take(address);

@@ -24,7 +24,7 @@ export const tlsFaults = {
     code: 'TLS_NOTHING_SHARED',
     message: 'The device and this gateway have no TLS cipher suite, curve or signature in common.',
     nextStep:
-      'Allow ECDHE with AES-GCM in the device. If it knows only DHE, set "intake.tls.profile" to "b12"; if it knows only RSA certificates, give this gateway one.',
+      'Allow ECDHE with AES-GCM in the device. If it knows only DHE, set the "profile" to "b12"; if only RSA certificates, give this gateway one.',
     abort: null,
   },
   certificateRefused: {

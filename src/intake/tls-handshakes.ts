@@ -3,24 +3,11 @@ import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { systemErrorCode } from '../base/errors.ts';
-import type { Arrival } from './association.ts';
+import type { Arrival, Doorway } from './arrival.ts';
 import type { Fault } from './faults.ts';
 import { Pace } from './pace.ts';
 import { firstByteFault, handshakeFault, tlsFaults } from './tls-faults.ts';
 import { peerOf, type TlsPeer } from './tls-peer.ts';
-
-/** Where connections go in, whichever port they came to: one house, one set of limits. */
-export interface Doorway {
-  readonly handshakesMax: number;
-  /** From the TCP connection to a complete A-ASSOCIATE-RQ. */
-  readonly associateMs: number;
-  /** Takes a slot for a connection, or closes it and says why not. */
-  readonly enter: (socket: Socket) => Arrival | null;
-  /** The connection may send its A-ASSOCIATE-RQ. */
-  readonly begin: (arrival: Arrival) => void;
-  /** Records why a connection came to nothing. */
-  readonly turnedAway: (address: string, fault: Fault) => void;
-}
 
 interface Handshake {
   readonly arrival: Arrival;
@@ -135,6 +122,8 @@ export class TlsHandshakes {
   }
 
   #secured(handshake: Handshake, socket: TLSSocket): void {
+    // After a broken record Node says 'error' and keeps the connection, which can neither be read nor written.
+    socket.on('error', () => socket.destroy());
     let tls: TlsPeer;
     try {
       tls = peerOf(socket);

@@ -73,20 +73,22 @@ export function certificateProblem(
   peer: TlsPeer | null,
   now: number,
 ): Words | null {
-  if (peer === null) return binding === null ? null : problems.inClear;
+  if (peer === null) return binding === null ? null : certificateProblems.inClear;
   if (binding === null && !required) return null;
   const { certificate } = peer;
-  if (certificate === null) return problems.missing;
+  if (certificate === null) return certificateProblems.missing;
   const life = lifeOf(certificate, now);
-  if (life === 'early') return problems.early;
-  if (life === 'expired') return problems.expired;
-  if (certificate.keyTooShort) return problems.keyTooShort;
+  if (life === 'early') return certificateProblems.early;
+  if (life === 'expired') return certificateProblems.expired;
+  if (certificate.keyTooShort) return certificateProblems.keyTooShort;
   if (binding?.sha256.includes(certificate.sha256) === true) return null;
   if (!certificate.trusted) {
-    return certificate.chainExpired ? problems.expired : naming(problems.unknown, certificate);
+    return certificate.chainExpired
+      ? certificateProblems.expired
+      : naming(certificateProblems.unknown, certificate);
   }
   if (binding === null || binding.names.some((name) => certificate.isNamed(name))) return null;
-  return naming(problems.other, certificate);
+  return naming(certificateProblems.other, certificate);
 }
 
 /** The fingerprint is what has to be written into the configuration. */
@@ -94,7 +96,7 @@ function naming(words: Words, { sha256 }: ClientCertificate): Words {
   return { ...words, nextStep: `${words.nextStep} Its SHA-256 fingerprint is ${shownFingerprint(sha256)}.` };
 }
 
-const problems = {
+export const certificateProblems = {
   inClear: {
     code: 'TLS_REQUIRED',
     message: 'This AE title is bound to a certificate, but the device called without TLS.',

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { type FailureText, GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
+import type { Doorway } from './arrival.ts';
 import { type CertificateLife, lifeOf, shownFingerprint } from './certificate.ts';
 import {
   type CertificateAndKey,
@@ -13,7 +14,7 @@ import {
   type TlsCredentials,
   type TlsFiles,
 } from './tls-credentials.ts';
-import { type Doorway, TlsHandshakes } from './tls-handshakes.ts';
+import { TlsHandshakes } from './tls-handshakes.ts';
 import { profileOptions, type TlsProfile } from './tls-profile.ts';
 
 export interface TlsPortOptions extends TlsFiles {

@@ -1,12 +1,10 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { createLog } from '../../src/base/log.ts';
-import { RefusalBook } from '../../src/intake/refusals.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
-import { ManualClock } from '../fixtures/manual-clock.ts';
 import { eventually, startIntake } from './intake-harness.ts';
 import {
   associateRequest,
+  dataPdu,
   dataSetPdus,
   echoCommand,
   RawClient,
@@ -164,37 +162,6 @@ test('a port that is taken is said so', async () => {
   await expect(startIntake({ port })).rejects.toMatchObject({ code: 'INTAKE_PORT' });
 });
 
-test('a flood of refusals keeps the others in the book and the log short', () => {
-  const clock = new ManualClock();
-  const lines: string[] = [];
-  const book = new RefusalBook(clock, createLog('warn', { write: (line) => lines.push(line) }));
-  const add = (address: string, callingAeTitle: string, code = 'CALLING_AE_TITLE'): void =>
-    book.add({
-      kind: 'rejected',
-      address,
-      callingAeTitle,
-      calledAeTitle: 'GANTRY',
-      modalityName: null,
-      proposed: null,
-      why: { code, message: 'Unknown.', nextStep: 'Add it.' },
-    });
-  add('10.0.0.1', 'REAL', 'CALLED_AE_TITLE');
-  for (let i = 0; i < 10_000; i++) add('10.0.0.9', 'FLOOD');
-  expect(book.list().map(({ callingAeTitle, count }) => [callingAeTitle, count])).toEqual([
-    ['FLOOD', 10_000],
-    ['REAL', 1],
-  ]);
-  expect(lines.length).toBeLessThanOrEqual(60);
-  for (let i = 0; i < 10_000; i++) add('10.0.0.9', `N${i}`);
-  expect(book.list()).toHaveLength(100);
-  expect(lines.length).toBeLessThanOrEqual(60);
-  expect(book.counts()).toEqual({ CALLED_AE_TITLE: 1, CALLING_AE_TITLE: 20_000 });
-  clock.advance(60_000);
-  add('10.0.0.2', 'Bad\u0007\u00e4title far too long');
-  expect(book.list()[0]?.callingAeTitle).toBe('Bad??title far t');
-  expect(lines.length).toBe(61);
-});
-
 test('what unknown senders leave is under their titles, and PHI-free', async () => {
   const { port, listener, logLines } = await startIntake({ unknownCallers: 'accept' });
   const client = await RawClient.associate(port, { calling: 'MOBILE7' });
@@ -208,4 +175,12 @@ test('what unknown senders leave is under their titles, and PHI-free', async () 
   const everything = JSON.stringify([stats.refusals, logLines]);
   expect(everything).toContain('UID_MISMATCH');
   expect(everything).not.toMatch(/1\.2\.3\.4\.5|Fixture|FIXTURE|2\.25\.\d/);
+});
+
+test('64 KiB of command are the most where nothing is set', async () => {
+  const { port } = await startIntake();
+  const client = await RawClient.associate(port);
+  const piece = dataPdu({ command: true, last: false, bytes: Buffer.alloc(32 * 1024) });
+  client.send(piece, piece, dataPdu({ command: true, last: false, bytes: Buffer.alloc(1) }));
+  expect(await client.aborted()).toEqual([2, 6]);
 });

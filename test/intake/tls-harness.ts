@@ -120,6 +120,12 @@ export async function startTls(options: TlsHarnessOptions = {}): Promise<TlsHarn
   };
 }
 
+/** A listener that is called on its TLS port. */
+export async function startOverTls(intake: Partial<IntakeOptions>): Promise<Harness> {
+  const harness = await startTls({ intake });
+  return { ...harness, port: harness.tls.state().port };
+}
+
 /**
  * Begins a handshake on a connection, through a relay that sends ten bytes of what the client says and keeps the
  * rest until `finish` is called.

@@ -283,5 +283,5 @@ test('what is broken after the handshake ends the association and frees it', asy
   expect(answer?.type).toBe(2);
   tcp.resetAndDestroy();
   await eventually(() => harness.listener.stats().associations === 0 && idle(harness) === 0);
-  expect(harness.counts()).toEqual({ CONNECTION_LOST: 1 });
+  expect(harness.counts()).toEqual({ LEFT_WITHOUT_RELEASE: 1 });
 });
