@@ -12,6 +12,8 @@ import {
 
 /** With more than this written and not synced the disk is set to work, so that a commit has less to wait for. */
 const unsyncedBytesMax = 8 * 1024 * 1024;
+/** How often it is looked whether the file is still where its name leads. */
+const lookMs = 50;
 const padding = Buffer.alloc(blockBytes);
 
 /** A piece of an object before it has a place. */
@@ -41,6 +43,7 @@ export class OpenSegment {
   /** Everything before it is durable. */
   #syncedBlock = 1;
   #unsyncedBytes = 0;
+  #lookedAt = 0;
   /** A write failed: nothing more is put here. */
   #spent = false;
   /** A sync failed: what was not durable by then never is. */
@@ -131,15 +134,22 @@ export class OpenSegment {
     const durable = Math.min(this.#nextBlock, ...this.#writing.keys());
     this.#unsyncedBytes = 0;
     try {
-      const [, facts] = await Promise.all([this.#file.sync(), this.#disk.facts(this.segment.path)]);
-      // Bytes in a file that its name does not lead to any more are found by nobody.
-      if (facts === null || facts.identity !== this.#identity) throw outOfReach();
+      await Promise.all([this.#file.sync(), this.#look()]);
     } catch (error) {
       this.#failure = { error };
       this.segment.failed = true;
       throw error;
     }
     this.#syncedBlock = Math.max(this.#syncedBlock, durable);
+  }
+
+  /** Bytes in a file that its name does not lead to any more are found by nobody. */
+  async #look(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#lookedAt < lookMs) return;
+    this.#lookedAt = now;
+    const facts = await this.#disk.facts(this.segment.path);
+    if (facts === null || facts.identity !== this.#identity) throw outOfReach();
   }
 
   async #retire(): Promise<void> {

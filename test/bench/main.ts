@@ -1,9 +1,11 @@
 import { benchIntake } from './intake.ts';
 import { benchLarge } from './large.ts';
+import { benchPdu } from './pdu.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   intake: benchIntake,
   large: benchLarge,
+  pdu: benchPdu,
 };
 
 const [name = '', ...args] = process.argv.slice(2);
