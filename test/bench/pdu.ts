@@ -118,7 +118,7 @@ async function send(port: number, bytes: number): Promise<number> {
   socket.write(header);
   const chunk = Buffer.alloc(chunkBytes);
   let sent = 0;
-  for (; sent < bytes && open; sent += chunkBytes) {
+  for (; sent < bytes && !socket.closed; sent += chunkBytes) {
     if (!socket.write(chunk)) await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
   }
   await Promise.race([closed, sleep(quietMs)]);
