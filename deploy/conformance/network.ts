@@ -74,10 +74,10 @@ function acceptance(): string {
     '#### 7.2.3 Association acceptance',
     paragraph(
       'An association is accepted when the called AE title is the configured one or one of the aliases, the calling AE title',
-      '(and its address, where one is configured) belongs to a configured modality or unknown callers are welcome, the disk',
-      'takes instances, and there is room. AE titles are compared without leading and trailing spaces and NULs, upper and',
-      'lower case as they are. Titles and reserved bytes come back in the A-ASSOCIATE-AC byte for byte. Of the protocol',
-      'version only bit 0 counts.',
+      '(and its address and certificate, where they are configured) belongs to a configured modality or unknown callers are',
+      'welcome, the disk takes instances, and there is room. AE titles are compared without leading and trailing spaces and',
+      'NULs, upper and lower case as they are. Titles and reserved bytes come back in the A-ASSOCIATE-AC byte for byte. Of',
+      'the protocol version only bit 0 counts.',
     ),
     '**Table 7-2. Presentation contexts**',
     table(

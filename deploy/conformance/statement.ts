@@ -4,12 +4,10 @@ import { configuration } from './configuration.ts';
 import { blocks } from './markdown.ts';
 import { network } from './network.ts';
 import { implementationModel, introduction, overview } from './overview.ts';
-import { characterSets, media, security, type SecureTransport } from './security.ts';
+import { secureTransport } from './secure-transport.ts';
+import { characterSets, media, security } from './security.ts';
 import { services } from './services.ts';
 import { storeOutcomes } from './store-outcomes.ts';
-
-/** This version receives in clear only. */
-const secureTransport: SecureTransport | null = null;
 
 /** The text of `deploy/conformance-statement.md` (PS3.2 Annex N), made from the program's own tables. */
 export function statementText(): string {

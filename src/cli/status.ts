@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StatusReport } from '../health/status.ts';
+import type { StatusReport, TlsReport } from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
 import { megabytes, plainTable } from './words.ts';
 
@@ -17,6 +17,7 @@ function inWords(report: StatusReport): string {
     ...(report.nextStep === null ? [] : [`Next step: ${report.nextStep}`]),
     '',
     `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} of ${intake.associationsMax} associations open.`,
+    ...(intake.tls === null ? [] : tlsWords(intake.tls)),
     `Waiting: ${queue.instances} instances of ${queue.studies} studies, ${megabytes(queue.bytes)}, oldest ${queue.oldestAgeSeconds} s.`,
     `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
@@ -29,4 +30,15 @@ function inWords(report: StatusReport): string {
     table.push([name, state, queued, delivered, verified, reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
+}
+
+function tlsWords({ open, port, profile, certificate, problem }: TlsReport): string[] {
+  const trouble = problem === null ? [] : [`TLS: ${problem.words} ${problem.nextStep}`];
+  if (!open || certificate === null) return trouble;
+  const { file, sha256, notAfter } = certificate;
+  return [
+    `With TLS on port ${port} (PS3.15 ${profile === 'b13' ? 'B.13' : 'B.12'}); certificate ${file}, valid until ${notAfter.slice(0, 10)},`,
+    `  SHA-256 ${sha256}`,
+    ...trouble,
+  ];
 }
