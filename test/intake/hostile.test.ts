@@ -74,6 +74,44 @@ test('an association request that contradicts itself is aborted', async () => {
   }
 });
 
+test('texts that are nearly all spaces are read at a glance', async () => {
+  const { port } = await startIntake();
+  const client = await RawClient.associate(port);
+  const command = commandSet([
+    [0x0002, `${' '.repeat(65_000)}x`],
+    [0x0100, 0x0030],
+    [0x0110, 1],
+    [0x0800, 0x0101],
+  ]);
+  const requests = 100;
+  client.send(
+    ...Array<Buffer>(requests).fill(dataPdu({ context: 3, command: true, last: true, bytes: command })),
+  );
+  for (let n = 0; n < requests; n += 1) await client.response();
+});
+
+test('an association request of more items than anybody needs is not read to its end', async () => {
+  const { port, listener } = await startIntake();
+  const whole = (contexts: number, syntaxes: number, roles: number): Buffer =>
+    associateRequest({
+      contexts: Array.from({ length: contexts }, (_, at) => ({
+        ...ctContext,
+        id: 2 * at + 1,
+        transferSyntaxes: Array<string>(syntaxes).fill('1.2'),
+      })),
+      userItems: Array<Buffer>(roles).fill(item(0x54, Buffer.from([0, 1, 0x31, 1, 0]))),
+    });
+  const most = await RawClient.connect(port);
+  most.send(whole(128, 64, 1000));
+  expect((await most.next())?.type).toBe(2);
+  for (const bytes of [whole(128, 80, 0), whole(128, 64, 5000)]) {
+    const client = await RawClient.connect(port);
+    client.send(bytes);
+    expect(await client.aborted()).toEqual([2, 6]);
+  }
+  expect(listener.stats().refusalCounts).toEqual({ PDU_INVALID: 2 });
+});
+
 test('messages in the wrong order, or of the wrong kind, are aborted and leave nothing behind', async () => {
   const { port, spool, listener } = await startIntake();
   const command = storeCommand(slice);
