@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MadeInstance } from '../fixtures/dicom-objects.ts';
 import { objectFiles } from '../fixtures/data-directory.ts';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
 
-type Named = Pick<MadeInstance, 'SOPInstanceUID' | 'dataSet'>;
+interface Named {
+  readonly SOPInstanceUID: string;
+  readonly dataSet: Buffer;
+}
 
 /** What the judge found. Every list names instances by UID, or files by path; all have to be empty. */
 export interface Judgement {
