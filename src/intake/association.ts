@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import { errorComment, storeStatuses } from '../dicom/statuses.ts';
 import { parseUid } from '../dicom/uid.ts';
@@ -189,7 +190,8 @@ export class IntakeAssociation implements GateHost {
     if (operation.kind === 'refused')
       this.#gate.write(unofferedResponse(operation.contextId, operation.command));
     this.#messageAnswered();
-    return undefined;
+    // We agree on one operation at a time; who does not keep to it gets one answer a turn, and others get theirs.
+    return this.#nextCameEarly ? nextTurn() : undefined;
   }
 
   ended(fault: Fault | null): void {

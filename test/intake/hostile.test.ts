@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { memoryLine, serverOf } from '../fault/hostile/lines.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { eventually, startIntake } from './intake-harness.ts';
 import {
@@ -72,6 +73,30 @@ test('an association request that contradicts itself is aborted', async () => {
     client.send(bytes);
     expect(await client.aborted(), what).toEqual([2, 6]);
   }
+});
+
+test('a peer that asks without waiting for answers keeps nobody else waiting', async () => {
+  let started: ReturnType<typeof startIntake> | null = null;
+  const server = await serverOf(() => (started = startIntake()));
+  expect(started).not.toBeNull();
+  const [greedy, polite] = [await memoryLine(server, '127.0.0.1'), await memoryLine(server, '127.0.0.1')];
+  const requests = 500;
+  let greedyBytes = 0;
+  greedy.stream.on('data', (chunk: Buffer) => {
+    greedyBytes += chunk.length;
+  });
+  const bytesWhenPoliteIsAnswered = new Promise<number>((resolve) => {
+    polite.stream.on('data', (chunk: Buffer) => {
+      if (chunk[0] === 4) resolve(greedyBytes);
+    });
+  });
+  greedy.stream.write(
+    Buffer.concat([associateRequest(), ...Array.from({ length: requests }, () => echoCommand())]),
+  );
+  polite.stream.write(Buffer.concat([associateRequest(), echoCommand()]));
+  const answerBytes = 80;
+  expect(await bytesWhenPoliteIsAnswered).toBeLessThan((requests / 10) * answerBytes);
+  await eventually(() => greedyBytes > requests * answerBytes);
 });
 
 test('texts that are nearly all spaces are read at a glance', async () => {
