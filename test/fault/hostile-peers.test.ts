@@ -39,9 +39,9 @@ function strayFiles(home: string, before: ReadonlySet<string>): string[] {
   ];
 }
 
-/** What lies where a path that is not one would end up: here, and one up from there. */
+/** What lies where a path that is not one would end up. */
 function around(): Set<string> {
-  const places = [process.cwd(), join(process.cwd(), '..'), '/', '/etc'];
+  const places = [process.cwd(), '/', '/etc'];
   return new Set(places.flatMap((place) => readdirSync(place).map((name) => join(place, name))));
 }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import dicomParser from 'dicom-parser';
 import { readStoreResponse } from '../../../src/archive/store-answer.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -113,13 +114,32 @@ const header: Target = {
     const bytes = input.subarray(1);
     const syntax = syntaxNames[choice & 3] ?? '';
     const whole = await inspect(syntax, bytes, bytes.length);
-    const pieces = await inspect(syntax, bytes, 1 + (choice >>> 2));
+    // Each piece of a deflated one takes its turn in the thread pool: not byte by byte.
+    const pieceBytes = (1 + (choice >>> 2)) * (syntax === syntaxes.deflated ? 64 : 1);
+    const pieces = await inspect(syntax, bytes, pieceBytes);
     // Of two things that are wrong, the first to be seen is named.
     const same = whole.ok === pieces.ok && (!whole.ok || isDeepStrictEqual(whole, pieces));
     claim(same, 'what is found depends on the pieces it comes in');
+    const otherUid = whole.ok ? otherReadersUid(syntax, bytes) : null;
+    if (whole.ok && whole.facts.SOPInstanceUID !== null && otherUid !== null) {
+      claim(whole.facts.SOPInstanceUID === otherUid, 'another reader finds another instance in it');
+    }
     if (!whole.ok) claim(whole.words.length <= 64, 'words too long for an Error Comment');
   },
 };
+
+/** What dicom-parser, as others use it, takes for the SOP Instance UID; null where it reads none. */
+function otherReadersUid(syntax: string, bytes: Buffer): string | null {
+  if (syntax === syntaxes.deflated) return null;
+  const name = Buffer.from(syntax.length % 2 === 0 ? syntax : `${syntax}\0`);
+  const meta = Buffer.concat([Buffer.from('DICM\u0002\0\u0010\0UI'), Buffer.of(name.length, 0), name]);
+  try {
+    const dataSet = dicomParser.parseDicom(Buffer.concat([Buffer.alloc(128), meta, bytes]));
+    return dataSet.string('x00080018') ?? null;
+  } catch {
+    return null;
+  }
+}
 
 async function inspect(syntax: string, bytes: Buffer, pieceBytes: number): Promise<Inspection> {
   const inspector = new DataSetInspector(syntax);
