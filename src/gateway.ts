@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
 import { version } from './base/version.ts';
-import type { Config } from './config/schema.ts';
 import { Destination } from './gateway-destination.ts';
+import { intakeOptions } from './gateway-intake.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
@@ -10,7 +10,6 @@ import { Metrics } from './health/metrics.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
-import type { IntakeOptions } from './intake/options.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
@@ -154,11 +153,6 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   };
 }
 
-function intakeOptions({ intake, modalities }: Config): IntakeOptions {
-  const { associateWaitMs, acseMs, idleMs, ...limits } = intake.limits;
-  return { ...intake, modalities, limits, timers: { associateMs: associateWaitMs, acseMs, idleMs } };
-}
-
 async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
   const bound = await listener.start();
   stack.defer(() => listener.stop(associationGraceMs));
@@ -176,7 +170,8 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     status: status.current,
     counters: {
       forwardedInstances: () => forwardedByResult(rooms.destinations),
-      rejectedAssociations: () => rooms.listener.stats().refusalCounts,
+      storeResponses: () => rooms.listener.stats().statuses,
+      longPdus: () => rooms.listener.stats().longPdus,
     },
     configuredModalities: () => Object.keys(config.modalities),
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { intakeLimits } from './limits.ts';
 import {
   addressRange,
   aeTitle,
@@ -34,60 +35,6 @@ const site = z
   })
   .prefault({})
   .describe('Where this box stands.');
-
-const intakeLimits = z
-  .strictObject({
-    associationsMax: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(64)
-      .describe('Associations at the same time, in total.'),
-    associationsPerPeerMax: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(16)
-      .describe('Associations at the same time from one IP address.'),
-    associateWaitMs: z
-      .int()
-      .min(1000)
-      .max(120_000)
-      .default(10_000)
-      .describe('How long a new connection may take to send its A-ASSOCIATE-RQ, in milliseconds.'),
-    acseMs: z
-      .int()
-      .min(1000)
-      .max(300_000)
-      .default(30_000)
-      .describe(
-        'How long a peer may take to close its connection after the association has ended, in milliseconds.',
-      ),
-    idleMs: z
-      .int()
-      .min(1000)
-      .max(3_600_000)
-      .default(60_000)
-      .describe(
-        'How long a peer may stay silent between messages before its association is aborted, in milliseconds.',
-      ),
-    pduBytesMax: z
-      .int()
-      .min(128 * 1024)
-      .max(16 * mebibyte)
-      .default(mebibyte)
-      .describe('Longest P-DATA PDU that is taken from a peer, in bytes.'),
-    objectBytesMax: z
-      .int()
-      .min(mebibyte)
-      .max(1024 * gibibyte)
-      .default(16 * gibibyte)
-      .describe(
-        'Longest data set that is taken, in bytes; an association that sends a longer one is aborted.',
-      ),
-  })
-  .prefault({})
-  .describe('Bounds on what peers may take up. The defaults suit almost every clinic.');
 
 const intake = z
   .strictObject({

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import type { auth, batch, clientCertificate, destination, modality, proxy, route } from './document.ts';
 import { documentShape } from './document.ts';
+import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
 import { checkWhole } from './whole-rules.ts';
 
 /** The one JSON document of a box. Defaults are filled in by parsing. */
 export const configSchema = documentShape.superRefine(checkWhole).transform((config) => ({
   ...config,
+  intake: { ...config.intake, limits: fillLimits(config.intake.limits) },
   routes: { default: config.routes.default ?? { to: Object.keys(config.destinations) } },
 }));
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type AddressRange, parseAddressRange, rangesOverlap } from './addresses.ts';
 import { type Document, destinationsMax, type Modality, modalitiesMax } from './document.ts';
+import { checkLimits } from './limits.ts';
 
 /** Rules that span several parts of the document. */
 export function checkWhole(config: Document, context: z.RefinementCtx<Document>): void {
@@ -24,6 +25,9 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
     else if (all.indexOf(name) < at) fail(path, 'names a destination twice', 'Remove one of the two.');
   });
 
+  checkLimits(config.intake.limits, (name, message, suggestion) =>
+    fail(['intake', 'limits', name], message, suggestion),
+  );
   if (config.intake.port !== 0 && config.intake.port === config.web.port)
     fail(['web', 'port'], 'is the same port as "intake.port"', 'Give each its own port.');
   const modalities = Object.entries(config.modalities);

@@ -2,10 +2,13 @@ import { GantryError } from '../base/errors.ts';
 import { tags } from './tags.ts';
 import { parseUid, type SOPClassUID, type SOPInstanceUID, type TransferSyntaxUID } from './uid.ts';
 
-/** Ours for ever, derived from a UUID (PS3.5 §B.2): part of every file we send. */
-const implementationClassUID = '2.25.146317494847557731778618904060324868015';
-/** At most 16 characters (SH). Not the product's version: the bytes must not change with it. */
-const implementationVersionName = 'GANTRY_1';
+/** How we name ourselves in every file we send (PS3.10 §7.1) and every association (PS3.7 Annex D.3.3.2). */
+export const implementation = {
+  /** Ours for ever, derived from a UUID (PS3.5 §B.2). */
+  classUID: '2.25.146317494847557731778618904060324868015',
+  /** At most 16 characters (SH). Not the product's version: the bytes must not change with it. */
+  versionName: 'GANTRY_1',
+} as const;
 
 const preambleBytes = 128;
 const magic = Buffer.from('DICM', 'latin1');
@@ -29,8 +32,8 @@ export function part10Header(meta: FileMeta): Buffer {
     metaElement(tags.MediaStorageSOPClassUID, 'UI', evenText(meta.SOPClassUID, '\0')),
     metaElement(tags.MediaStorageSOPInstanceUID, 'UI', evenText(meta.SOPInstanceUID, '\0')),
     metaElement(tags.TransferSyntaxUID, 'UI', evenText(meta.TransferSyntaxUID, '\0')),
-    metaElement(tags.ImplementationClassUID, 'UI', evenText(implementationClassUID, '\0')),
-    metaElement(tags.ImplementationVersionName, 'SH', evenText(implementationVersionName, ' ')),
+    metaElement(tags.ImplementationClassUID, 'UI', evenText(implementation.classUID, '\0')),
+    metaElement(tags.ImplementationVersionName, 'SH', evenText(implementation.versionName, ' ')),
   ]);
   const groupLength = Buffer.alloc(4);
   groupLength.writeUInt32LE(elements.length);

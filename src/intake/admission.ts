@@ -1,11 +1,13 @@
 import { BlockList, isIP } from 'node:net';
-import type { FailureText, Reason } from '../base/errors.ts';
+import type { FailureText } from '../base/errors.ts';
 import { GantryError } from '../base/errors.ts';
 import { type AeTitle, parseAeTitle } from '../dicom/ae-title.ts';
 import type { IntakeGate, Priority } from '../spool/types.ts';
 import type { AssociationRequest } from './associate-request.ts';
-import type { AdmissionOptions } from './options.ts';
+import { senderBroken } from './faults.ts';
+import type { AdmissionOptions, IntakeLimits } from './options.ts';
 import { applicationContextName } from './pdu.ts';
+import { spoolRefusal } from './spool-reasons.ts';
 
 /** Who is calling. */
 export interface Caller {
@@ -40,6 +42,9 @@ export interface Occupancy {
   readonly fromPeerMax: number;
 }
 
+/** How much a request may propose. */
+export type ProposalLimits = Pick<IntakeLimits, 'presentationContextsMax' | 'transferSyntaxesPerContextMax'>;
+
 interface Modality {
   readonly name: string;
   readonly priority: Priority;
@@ -52,19 +57,22 @@ const transient = 2;
 const serviceUser = 1;
 const acse = 2;
 const presentation = 3;
+/** Reasons of the presentation service provider. */
+const temporaryCongestion = 1;
+const localLimitExceeded = 2;
 
 /** Decides who may open an association. Pure: the same request, peer and house give the same answer. */
 export class Admission {
   readonly #titles: ReadonlySet<string>;
   readonly #unknownCallers: AdmissionOptions['unknownCallers'];
   readonly #modalities = new Map<string, Modality[]>();
-  readonly #syntaxesMax: number;
+  readonly #limits: ProposalLimits;
 
   /** @throws GantryError INTAKE_ADDRESS where an address or network is not one */
-  constructor(options: AdmissionOptions, syntaxesMax: number) {
+  constructor(options: AdmissionOptions, limits: ProposalLimits) {
     this.#titles = new Set([options.aeTitle, ...options.aliases].map((title) => title.trim()));
     this.#unknownCallers = options.unknownCallers;
-    this.#syntaxesMax = syntaxesMax;
+    this.#limits = limits;
     for (const [name, { aeTitle, addresses, priority }] of Object.entries(options.modalities)) {
       const title = aeTitle.trim();
       const modality = { name, priority, addresses: addresses.length > 0 ? addressList(addresses) : null };
@@ -98,10 +106,17 @@ export class Admission {
     if (modality === undefined && this.#unknownCallers === 'refuse') {
       return reject(sameTitle.length > 0 ? rejections.callingAddress : rejections.callingAeTitle);
     }
-    if (request.contexts.some(({ transferSyntaxes }) => transferSyntaxes.length > this.#syntaxesMax)) {
+    const { presentationContextsMax, transferSyntaxesPerContextMax } = this.#limits;
+    if (request.contexts.length > presentationContextsMax) return reject(rejections.tooManyContexts);
+    if (
+      request.contexts.some(({ transferSyntaxes }) => transferSyntaxes.length > transferSyntaxesPerContextMax)
+    ) {
       return reject(rejections.tooManySyntaxes);
     }
-    if (!gate.open) return reject(spoolClosed(gate.reason));
+    if (!gate.open) {
+      const words = { result: transient, source: presentation, reason: temporaryCongestion } as const;
+      return reject({ reject: words, why: spoolRefusal(gate.reason) });
+    }
     if (occupancy.associations >= occupancy.associationsMax) return reject(rejections.houseFull);
     if (occupancy.fromPeer >= occupancy.fromPeerMax) return reject(rejections.peerFull);
     return {
@@ -116,29 +131,31 @@ interface Rejection {
   readonly why: Omit<FailureText, 'kind'>;
 }
 
-const rejections = {
+/** Result, source and reason are those of PS3.8 table 9-21. */
+export const rejections = {
   protocolVersion: {
     reject: { result: permanent, source: acse, reason: 2 },
     why: {
       code: 'PROTOCOL_VERSION',
-      message: 'The caller speaks a version of the DICOM protocol that does not exist here.',
-      nextStep: 'Ask the vendor of the device.',
+      message: 'The device speaks a version of the DICOM protocol that this gateway does not know.',
+      nextStep: senderBroken,
     },
   },
   applicationContext: {
     reject: { result: permanent, source: serviceUser, reason: 2 },
     why: {
       code: 'APPLICATION_CONTEXT',
-      message: 'The caller asks for an application other than DICOM.',
-      nextStep: 'Ask the vendor of the device.',
+      message: 'The device asks for an application other than DICOM.',
+      nextStep: senderBroken,
     },
   },
   calledAeTitle: {
     reject: { result: permanent, source: serviceUser, reason: 7 },
     why: {
       code: 'CALLED_AE_TITLE',
-      message: 'The caller asked for an AE title that is not ours.',
-      nextStep: "Correct the called AE title in the device, or add it to this gateway's aliases.",
+      message: 'The device asked for an AE title that is not that of this gateway.',
+      nextStep:
+        'Correct the called AE title in the device (upper and lower case count), or add it to "aliases" in the configuration.',
     },
   },
   callingAeTitle: {
@@ -146,7 +163,8 @@ const rejections = {
     why: {
       code: 'CALLING_AE_TITLE',
       message: 'The calling AE title belongs to no configured modality.',
-      nextStep: 'Add the device under modalities with exactly this AE title, upper and lower case included.',
+      nextStep:
+        'Add the device under "modalities" in the configuration with exactly this AE title, upper and lower case included.',
     },
   },
   callingAddress: {
@@ -155,46 +173,46 @@ const rejections = {
       code: 'CALLING_ADDRESS',
       message: 'The calling AE title is configured, but not for this network address.',
       nextStep:
-        "If the device's address has changed, correct it under modalities; if not, find out who is calling.",
+        'If the address of the device has changed, correct it under "modalities" in the configuration; if not, find out who is calling.',
+    },
+  },
+  tooManyContexts: {
+    reject: { result: permanent, source: presentation, reason: localLimitExceeded },
+    why: {
+      code: 'TOO_MANY_CONTEXTS',
+      message: 'The device proposes more presentation contexts than this gateway is set to read.',
+      nextStep:
+        'Raise "presentationContextsMax" in the configuration, or let the device propose fewer SOP classes.',
     },
   },
   tooManySyntaxes: {
-    reject: { result: permanent, source: presentation, reason: 2 },
+    reject: { result: permanent, source: presentation, reason: localLimitExceeded },
     why: {
       code: 'TOO_MANY_TRANSFER_SYNTAXES',
-      message: 'The caller proposes more transfer syntaxes in one context than this gateway reads.',
-      nextStep: 'Reduce the transfer syntaxes in the device.',
+      message: 'The device proposes more transfer syntaxes in one context than this gateway is set to read.',
+      nextStep:
+        'Raise "transferSyntaxesPerContextMax" in the configuration, or let the device propose fewer of them.',
     },
   },
   houseFull: {
-    reject: { result: transient, source: presentation, reason: 2 },
+    reject: { result: transient, source: presentation, reason: localLimitExceeded },
     why: {
       code: 'ASSOCIATIONS_FULL',
-      message: 'All associations of this gateway are in use.',
+      message: 'All associations of this gateway are in use; the device was asked to try again later.',
       nextStep:
-        'The device will try again. If this repeats, look for a device that leaves associations open.',
+        'If this repeats, look for a device that leaves associations open, or raise "associationsMax" in the configuration.',
     },
   },
   peerFull: {
-    reject: { result: transient, source: presentation, reason: 2 },
+    reject: { result: transient, source: presentation, reason: localLimitExceeded },
     why: {
       code: 'ASSOCIATIONS_FULL_PEER',
-      message: 'This device has too many associations open at once.',
-      nextStep: 'Reduce the number of parallel associations in the device.',
+      message: 'This device has too many associations open at once; it was asked to try again later.',
+      nextStep:
+        'Reduce the number of parallel associations in the device, or raise "associationsPerPeerMax" in the configuration.',
     },
   },
 } as const satisfies Record<string, Rejection>;
-
-function spoolClosed(reason: Reason): Rejection {
-  return {
-    reject: { result: transient, source: presentation, reason: 1 },
-    why: {
-      code: reason.code,
-      message: reason.words,
-      nextStep: "See the gateway's disk on its page; the device will try again.",
-    },
-  };
-}
 
 /** An IPv4 address without the IPv6 prefix it may come in, an IPv6 address without its zone. */
 export function plainAddress(address: string): string {

@@ -2,6 +2,7 @@ import { faults, ProtocolFault } from './faults.ts';
 import {
   applicationContextName,
   associateFixedBytes,
+  echoedOffset,
   type Item,
   pduTypes,
   readItems,
@@ -28,6 +29,8 @@ export interface AssociationRequest {
   readonly protocolVersion: number;
   readonly calledAeTitle: string;
   readonly callingAeTitle: string;
+  /** Titles and reserved bytes as they came; an A-ASSOCIATE-AC sends them back (PS3.8 table 9-17). */
+  readonly echoed: Buffer;
   readonly applicationContext: string;
   /** In ascending order of their ids. */
   readonly contexts: readonly ProposedContext[];
@@ -86,6 +89,7 @@ export function readAssociationRequest(body: Buffer): AssociationRequest {
     protocolVersion: body.readUInt16BE(0),
     calledAeTitle: text(body.subarray(4, 20)),
     callingAeTitle: text(body.subarray(20, 36)),
+    echoed: Buffer.from(body.subarray(echoedOffset, associateFixedBytes)),
     applicationContext,
     contexts: [...contexts.values()].toSorted((a, b) => a.id - b.id),
     ...user,

@@ -8,12 +8,20 @@ import { type Admission, type AdmissionDecision, type Caller, plainAddress } fro
 import type { AssociationRequest } from './associate-request.ts';
 import { type CommandSet, commandFields, isAnswerless, noDataSet, writeCommandSet } from './command-set.ts';
 import { type Fault, faults, ProtocolFault } from './faults.ts';
-import { type AcceptedContext, isStored, negotiate, proposalNames } from './negotiation.ts';
+import {
+  type AcceptedContext,
+  isStored,
+  negotiate,
+  type ProposalNames,
+  proposalNames,
+  refusedServices,
+  serviceRefusals,
+} from './negotiation.ts';
 import type { AdmissionOptions, IntakeLimits, IntakeTimers } from './options.ts';
 import { Patience } from './patience.ts';
 import { writeDataPdu } from './pdu.ts';
 import { type GateHost, PduGate } from './pdu-gate.ts';
-import type { Refusal, RefusalBook } from './refusals.ts';
+import type { RefusalBook, RefusalKind } from './refusals.ts';
 import { IntakeScp, type LibraryAssociation } from './scp.ts';
 import type { Slots } from './slots.ts';
 import { type StoreAnswer, StoreOperation } from './store.ts';
@@ -38,12 +46,6 @@ export interface HouseRules {
   readonly unknownSopClasses: AdmissionOptions['unknownSopClasses'];
 }
 
-/** Ours for ever (PS3.7 Annex D.3.3.2), the same as in the files we make. */
-const implementation = {
-  implementationClassUID: '2.25.146317494847557731778618904060324868015',
-  implementationVersionName: 'GANTRY_1',
-};
-
 /** The message under way. */
 type Operation =
   | {
@@ -57,6 +59,14 @@ type Operation =
   | { readonly kind: 'none' };
 
 const noOperation: Operation = { kind: 'none' };
+
+/** Ends of an association that cost nothing where no message was under way, and what they are called then. */
+const harmlessAtRest: ReadonlyMap<Fault, Fault> = new Map<Fault, Fault>([
+  [faults.idleTimeout, faults.idleTimeout],
+  [faults.stopping, faults.stopping],
+  [faults.peerAborted, faults.leftAtRest],
+  [faults.connectionLost, faults.leftAtRest],
+]);
 
 /** One connection, from TCP to its end. */
 export class IntakeAssociation implements GateHost {
@@ -75,12 +85,15 @@ export class IntakeAssociation implements GateHost {
   #scp: IntakeScp | null = null;
   #contexts: ReadonlyMap<number, AcceptedContext> = new Map();
   #operation: Operation = noOperation;
+  /** A command has come and is not answered yet. */
+  #messageUnderWay = false;
   #otherDataSetBytes = 0;
   /** Gives dcmjs-dimse the answer to the C-STORE under way. */
   #answer: ((answer: StoreAnswer) => void) | null = null;
   #lastMessageId: number | null = null;
   /** Bytes of the next message were here before the last answer was given. */
   #nextCameEarly = false;
+  #proposed: ProposalNames | null = null;
   /** The last store; the connection is not gone before it is settled. */
   #settling: Promise<unknown> = Promise.resolve();
 
@@ -89,7 +102,7 @@ export class IntakeAssociation implements GateHost {
     this.#rules = rules;
     this.#address = plainAddress(socket.remoteAddress ?? '');
     this.#patience = new Patience(house.clock);
-    this.#gate = new PduGate(socket, house.limits, implementation, this);
+    this.#gate = new PduGate(socket, house.limits, this);
     this.#leave = house.idleConnections.take(this.#address);
     this.#gate.on('close', () => {
       this.#patience.end();
@@ -161,6 +174,7 @@ export class IntakeAssociation implements GateHost {
     const context = this.#contexts.get(contextId);
     if (caller === null || context === undefined) throw new ProtocolFault(faults.contextUnknown);
     this.#operation = noOperation;
+    this.#messageUnderWay = true;
     if (isAnswerless(command.CommandField)) return undefined;
     this.#house.tally.heard(caller);
     if (command.CommandField === commandFields.storeRequest) {
@@ -179,7 +193,7 @@ export class IntakeAssociation implements GateHost {
     if (this.#operation.kind === 'store') return this.#operation.store.write(bytes);
     this.#otherDataSetBytes += bytes.length;
     if (this.#otherDataSetBytes > this.#house.limits.otherDataSetBytesMax) {
-      throw new ProtocolFault(faults.objectTooLarge);
+      throw new ProtocolFault(faults.unwantedTooLong);
     }
     return undefined;
   }
@@ -187,8 +201,10 @@ export class IntakeAssociation implements GateHost {
   messageEnded(): Promise<void> | undefined {
     const operation = this.#operation;
     if (operation.kind === 'store') return this.#finishStore(operation);
-    if (operation.kind === 'refused')
+    if (operation.kind === 'refused') {
+      this.#record('refused service', serviceRefusals.operation);
       this.#gate.write(unofferedResponse(operation.contextId, operation.command));
+    }
     this.#messageAnswered();
     // We agree on one operation at a time; who does not keep to it gets one answer a turn, and others get theirs.
     return this.#nextCameEarly ? nextTurn() : undefined;
@@ -199,7 +215,10 @@ export class IntakeAssociation implements GateHost {
     this.#leave();
     this.#leave = this.#house.idleConnections.take(this.#address);
     this.#patience.resume();
-    this.#patience.allow(this.#house.timers.acseMs, () => this.#gate.destroy());
+    this.#patience.allow(this.#house.timers.acseMs, () => {
+      this.#record('closed', faults.notClosed);
+      this.#gate.destroy();
+    });
     this.#house.tally.bytesIn += this.#gate.bytesIn;
     this.#house.tally.longPdus += this.#gate.longPdus;
     if (this.#operation.kind === 'store') {
@@ -207,9 +226,12 @@ export class IntakeAssociation implements GateHost {
       this.#settling = Promise.allSettled([this.#settling, store.cut()]);
     }
     this.#operation = noOperation;
-    if (fault !== null)
-      this.#record(this.#caller === null && fault.abort === null ? 'closed' : 'aborted', fault);
+    if (fault !== null) this.#recordEnd(fault);
     this.#caller = null;
+  }
+
+  overstayed(): void {
+    this.#record('closed', faults.sentAfterEnd);
   }
 
   #decide(association: LibraryAssociation): void {
@@ -227,12 +249,15 @@ export class IntakeAssociation implements GateHost {
       return;
     }
     const contexts = new Map<number, AcceptedContext>();
-    for (const { id, result, accepted } of negotiate(request, this.#rules.unknownSopClasses)) {
+    const answers = negotiate(request, this.#rules.unknownSopClasses);
+    for (const { id, result, accepted } of answers) {
       association.getPresentationContext(id).setResult(result, accepted?.TransferSyntaxUID);
       if (accepted !== null) contexts.set(id, accepted);
     }
     this.#contexts = contexts;
     this.#caller = decision.caller;
+    const refused = refusedServices(request, answers);
+    if (refused !== null) this.#record('refused service', refused);
     this.#leave();
     this.#leave = this.#house.associations.take(this.#address);
     this.#gate.accept(contexts.keys());
@@ -285,6 +310,7 @@ export class IntakeAssociation implements GateHost {
   }
 
   #messageAnswered(): void {
+    this.#messageUnderWay = false;
     this.#nextCameEarly = this.#gate.hasUnread;
     if (this.#caller !== null) this.#awaitCommand();
   }
@@ -303,8 +329,15 @@ export class IntakeAssociation implements GateHost {
     });
   }
 
-  #record(kind: Refusal['kind'], { code, message, nextStep }: Omit<Fault, 'abort'>): void {
+  #recordEnd(fault: Fault): void {
+    if (this.#caller === null) return this.#record(fault.abort === null ? 'closed' : 'aborted', fault);
+    const harmless = this.#messageUnderWay ? undefined : harmlessAtRest.get(fault);
+    this.#record(harmless === undefined ? 'aborted' : 'closed', harmless ?? fault);
+  }
+
+  #record(kind: RefusalKind, { code, message, nextStep }: Omit<Fault, 'abort'>): void {
     const decision = this.#decision;
+    if (this.#request !== null) this.#proposed ??= proposalNames(this.#request);
     this.#house.refusals.add({
       kind,
       address: this.#address,
@@ -312,7 +345,7 @@ export class IntakeAssociation implements GateHost {
       calledAeTitle: this.#request?.calledAeTitle ?? '',
       modalityName:
         decision?.admitted === true ? decision.caller.modalityName : (decision?.modalityName ?? null),
-      proposed: this.#request === null ? null : proposalNames(this.#request),
+      proposed: this.#proposed,
       why: { code, message, nextStep },
     });
   }

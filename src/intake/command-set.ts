@@ -37,7 +37,6 @@ export interface CommandSet {
   readonly AffectedSOPInstanceUID: string | null;
 }
 
-export const commandBytesMax = 64 * 1024;
 const elementHeaderBytes = 8;
 
 /**

@@ -31,8 +31,9 @@ const invalidParameter = { source: 2, reason: 6 } as const;
 /** By the service user, which gives no reason. */
 const byPolicy = { source: 0, reason: 0 } as const;
 
-const senderBroken =
-  'Nothing is wrong with the network. Ask the vendor of the sending device, and name this code.';
+/** Nobody can set anything right where the device breaks the protocol. */
+export const senderBroken =
+  'Not a matter of network or settings: ask the vendor of the device, and name this code.';
 
 export const faults = {
   http: {
@@ -54,7 +55,7 @@ export const faults = {
     abort: null,
   },
   firstPduUnexpected: {
-    code: 'PDU_UNEXPECTED',
+    code: 'FIRST_PDU_UNEXPECTED',
     message: 'The first message on the connection was not an association request.',
     nextStep: senderBroken,
     abort: unexpectedPdu,
@@ -71,10 +72,18 @@ export const faults = {
     nextStep: senderBroken,
     abort: unrecognisedPdu,
   },
+  associateTooLong: {
+    code: 'ASSOCIATE_TOO_LONG',
+    message: 'An association request announced a length over the limit; nothing of it was read.',
+    nextStep:
+      'If it comes from a device, let it propose fewer SOP classes and transfer syntaxes, or raise "associateBytesMax". If not, find out what calls this port.',
+    abort: invalidParameter,
+  },
   pduTooLong: {
     code: 'PDU_TOO_LONG',
-    message: 'A message announced a length over the limit; nothing of it was read.',
-    nextStep: 'Set the maximum PDU size in the sending device to 131072 or less.',
+    message: 'A message of the device is longer than the limit; nothing of it was read.',
+    nextStep:
+      'Set the maximum PDU size in the device to 131072 or less, or raise "pduBytesMax" in the configuration.',
     abort: invalidParameter,
   },
   pduInvalid: {
@@ -97,33 +106,40 @@ export const faults = {
   },
   commandTooLong: {
     code: 'COMMAND_TOO_LONG',
-    message: 'A command is longer than any command can be.',
+    message: 'A command of the device is longer than any command needs to be.',
     nextStep: senderBroken,
     abort: invalidParameter,
   },
   commandInvalid: {
     code: 'COMMAND_INVALID',
-    message: 'A command could not be read.',
+    message: 'A command of the device could not be read.',
     nextStep: senderBroken,
     abort: invalidParameter,
   },
   objectTooLarge: {
     code: 'OBJECT_TOO_LARGE',
-    message: 'An object is larger than this gateway takes.',
-    nextStep: 'Split the object at the device, or raise the limit for objects in the configuration.',
+    message: 'An object is larger than this gateway takes; nothing of it was kept.',
+    nextStep:
+      'Raise "objectBytesMax" in the configuration, or let the device split the object; then send it again.',
+    abort: byPolicy,
+  },
+  unwantedTooLong: {
+    code: 'UNWANTED_DATA_TOO_LONG',
+    message: 'The device asked for a service that is not offered here, with far too much data.',
+    nextStep: 'Set the device to send images by C-STORE only; ask its vendor what else it tries.',
     abort: byPolicy,
   },
   associateTimeout: {
     code: 'ASSOCIATE_TIMEOUT',
-    message: 'A connection was opened, but no association request came in time.',
+    message: 'A connection was opened, but no complete association request came in time.',
     nextStep: 'Usually a port scan or a monitoring check. If it is a device, check its network connection.',
     abort: null,
   },
   idleTimeout: {
     code: 'IDLE_TIMEOUT',
-    message: 'The association was open, but nothing complete arrived for too long.',
+    message: 'The device left its association open for too long without sending anything complete.',
     nextStep:
-      'The device will open a new association when it has something to send. If images are missing, send again.',
+      'Nothing needs to be done: it opens a new one for the next image. If images are missing, send them again.',
     abort: byPolicy,
   },
   tooSlow: {
@@ -140,8 +156,28 @@ export const faults = {
   },
   connectionsFull: {
     code: 'CONNECTIONS_FULL',
-    message: 'Too many connections are waiting without an association; this one was closed at once.',
-    nextStep: 'Look for a port scan or a device that opens connections and says nothing.',
+    message: 'Too many connections are open without an association; this one was closed at once.',
+    nextStep:
+      'Look in this list for the addresses that open connections and say nothing: a port scan, or a device.',
+    abort: null,
+  },
+  connectionsFullPeer: {
+    code: 'CONNECTIONS_FULL_PEER',
+    message:
+      'This address has too many connections open without an association; this one was closed at once.',
+    nextStep: 'Find out what at this address opens connections and says nothing: a port scan, or a device.',
+    abort: null,
+  },
+  notClosed: {
+    code: 'CONNECTION_NOT_CLOSED',
+    message: 'The association had ended, but the device did not close the connection; it was closed here.',
+    nextStep: 'Nothing needs to be done; if the association was aborted, the entry before this one says why.',
+    abort: null,
+  },
+  sentAfterEnd: {
+    code: 'SENT_AFTER_END',
+    message: 'The association had ended, but the device went on sending; the connection was closed.',
+    nextStep: 'Look at the entry before this one for why it ended, and send again what is missing.',
     abort: null,
   },
   peerAborted: {
@@ -154,6 +190,12 @@ export const faults = {
     code: 'CONNECTION_LOST',
     message: 'The connection broke without a release; what was not answered counts as not received.',
     nextStep: 'Check the network, and send again what the device did not get an answer for.',
+    abort: null,
+  },
+  leftAtRest: {
+    code: 'LEFT_WITHOUT_RELEASE',
+    message: 'The device left without releasing its association; nothing was under way.',
+    nextStep: 'Nothing needs to be done: every object it sent had been answered.',
     abort: null,
   },
   internal: {

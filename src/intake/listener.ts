@@ -31,8 +31,10 @@ export interface SenderStats extends SenderTally {
 export interface IntakeStats {
   /** Open now. */
   readonly associations: number;
+  readonly associationsMax: number;
   /** Open now, without an association. */
   readonly idleConnections: number;
+  readonly idleConnectionsMax: number;
   /** Of ended associations and of those still open. */
   readonly bytesIn: number;
   /** C-STOREs answered with 0000. */
@@ -47,8 +49,8 @@ export interface IntakeStats {
   readonly refusals: readonly Refusal[];
   /** By configured name. A modality that was never heard has no entry unless it was refused. */
   readonly modalities: ReadonlyMap<string, SenderStats>;
-  /** By AE title: unknown callers that were accepted. */
-  readonly unknownSenders: ReadonlyMap<string, SenderStats>;
+  /** By AE title, least recently heard first: unknown callers that were accepted. Bounded. */
+  readonly unknownSenders: ReadonlyMap<string, SenderTally>;
 }
 
 /** From an abort at shutdown to the connection being cut, so that the peer can read why. */
@@ -133,15 +135,13 @@ export class IntakeListener {
   stats(): IntakeStats {
     const { associations, idleConnections, tally, refusals } = this.#house;
     const modalities = new Map<string, SenderStats>();
-    const unknownSenders = new Map<string, SenderStats>();
-    for (const sender of tally.senders()) {
-      const { modalityName, aeTitle } = sender;
-      if (modalityName === null) unknownSenders.set(aeTitle, { ...sender, lastRefusal: null });
-      else modalities.set(modalityName, { ...sender, lastRefusal: refusals.lastOf(modalityName) });
-    }
+    for (const [name, sender] of tally.modalities())
+      modalities.set(name, { ...sender, lastRefusal: refusals.lastOf(name) });
     return {
       associations: associations.taken,
+      associationsMax: associations.max,
       idleConnections: idleConnections.taken,
+      idleConnectionsMax: idleConnections.max,
       bytesIn: [...this.#open].reduce((sum, each) => sum + each.bytesInNow, tally.bytesIn),
       received: tally.received,
       echoes: tally.echoes,
@@ -150,7 +150,7 @@ export class IntakeListener {
       refusalCounts: refusals.counts(),
       refusals: refusals.list(),
       modalities,
-      unknownSenders,
+      unknownSenders: new Map(tally.unknownSenders()),
     };
   }
 
@@ -160,17 +160,19 @@ export class IntakeListener {
   }
 
   #compile(options: AdmissionOptions): HouseRules {
-    const admission = new Admission(options, this.#house.limits.transferSyntaxesPerContextMax);
+    const admission = new Admission(options, this.#house.limits);
     return { admission, unknownSopClasses: options.unknownSopClasses };
   }
 
   #take(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
-    if (this.#house.idleConnections.isFullFor(address)) {
+    const { idleConnections, refusals } = this.#house;
+    const full = idleConnections.taken >= idleConnections.max;
+    if (full || idleConnections.takenBy(address) >= idleConnections.perPeerMax) {
       socket.destroy();
-      const { code, message, nextStep } = faults.connectionsFull;
+      const { code, message, nextStep } = full ? faults.connectionsFull : faults.connectionsFullPeer;
       const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
-      this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
+      refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
       return;
     }
     const association = new IntakeAssociation(socket, this.#house, this.#rules);

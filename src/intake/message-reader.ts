@@ -1,4 +1,4 @@
-import { type CommandSet, commandBytesMax, readCommandSet } from './command-set.ts';
+import { type CommandSet, readCommandSet } from './command-set.ts';
 import { faults, ProtocolFault } from './faults.ts';
 import type { FragmentFrame } from './pdu-framer.ts';
 
@@ -12,11 +12,12 @@ export interface MessageSink {
 }
 
 /** Fragments a command may come in: none needs more than a few. */
-const commandFragmentsMax = 1024;
+export const commandFragmentsMax = 1024;
 
 /** Makes messages of fragments and checks their order (PS3.7 §6.3, PS3.8 Annex E): a command, then its data set. */
 export class MessageReader {
   readonly #accepted: ReadonlySet<number>;
+  readonly #commandBytesMax: number;
   readonly #sink: MessageSink;
   #expect: 'command' | 'data' = 'command';
   /** Context of the message under way, null between messages. */
@@ -26,9 +27,15 @@ export class MessageReader {
   #commandFragments = 0;
 
   /** @param accepted ids of the accepted presentation contexts */
-  constructor(accepted: ReadonlySet<number>, sink: MessageSink) {
+  constructor(accepted: ReadonlySet<number>, commandBytesMax: number, sink: MessageSink) {
     this.#accepted = accepted;
+    this.#commandBytesMax = commandBytesMax;
     this.#sink = sink;
+  }
+
+  /** A message has begun and its end has not come. */
+  get midMessage(): boolean {
+    return this.#contextId !== null;
   }
 
   /** @throws ProtocolFault */
@@ -44,7 +51,7 @@ export class MessageReader {
   #takeCommand({ contextId, bytes, last }: FragmentFrame): Promise<void> | undefined {
     this.#commandBytes += bytes.length;
     this.#commandFragments += 1;
-    if (this.#commandBytes > commandBytesMax || this.#commandFragments > commandFragmentsMax) {
+    if (this.#commandBytes > this.#commandBytesMax || this.#commandFragments > commandFragmentsMax) {
       throw new ProtocolFault(faults.commandTooLong);
     }
     this.#command.push(bytes);

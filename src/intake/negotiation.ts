@@ -1,3 +1,4 @@
+import type { FailureText } from '../base/errors.ts';
 import {
   isStorageSopClass,
   isUnknownSopClass,
@@ -68,13 +69,50 @@ export function isStored(uid: string, unknownSopClasses: AdmissionOptions['unkno
   return isStorageSopClass(uid) || (unknownSopClasses === 'accept' && isUnknownSopClass(uid));
 }
 
+/** What an association that was accepted does not give the device, or none of what it asked for. */
+export const serviceRefusals = {
+  nothingOffered: {
+    code: 'NOTHING_OFFERED',
+    message: 'The device asked only for services that this gateway does not offer; it can send nothing here.',
+    nextStep:
+      'Let the device send its images here (C-STORE). Worklist, search and print are the business of other systems.',
+  },
+  sopClass: {
+    code: 'SOP_CLASS_NOT_OFFERED',
+    message: 'The device proposed private or new kinds of image, which this gateway is set to refuse.',
+    nextStep:
+      'If images of this device are missing, set "unknownSopClasses" to "accept" in the configuration.',
+  },
+  operation: {
+    code: 'OPERATION_NOT_OFFERED',
+    message: 'The device asked for something other than storing or checking the connection; it was told no.',
+    nextStep: 'If the device works as it should, nothing needs to be done; if not, ask its vendor.',
+  },
+} as const satisfies Record<string, Omit<FailureText, 'kind'>>;
+
+/** Why somebody may miss something on this association, or null. That we do not answer queries is no news. */
+export function refusedServices(
+  request: AssociationRequest,
+  answers: readonly ContextAnswer[],
+): Omit<FailureText, 'kind'> | null {
+  if (answers.every(({ accepted }) => accepted === null)) return serviceRefusals.nothingOffered;
+  const unknown = request.contexts.filter(({ abstractSyntax }) => isUnknownSopClass(abstractSyntax));
+  const refused = answers.some(
+    ({ id, result }) =>
+      result === contextResults.abstractSyntaxRefused && unknown.some((context) => context.id === id),
+  );
+  return refused ? serviceRefusals.sopClass : null;
+}
+
 /** What a peer proposed, by name: for the record of a refusal. Never a UID. */
 export interface ProposalNames {
+  readonly contexts: number;
   readonly sopClasses: readonly string[];
   readonly transferSyntaxes: readonly string[];
 }
 
-const namesMax = 12;
+/** Of each kind; so many more are only counted. */
+const namesMax = 8;
 
 export function proposalNames(request: AssociationRequest): ProposalNames {
   const sopClasses = request.contexts.map(
@@ -83,7 +121,11 @@ export function proposalNames(request: AssociationRequest): ProposalNames {
   const transferSyntaxes = request.contexts.flatMap((context) =>
     context.transferSyntaxes.map((uid) => knownTransferSyntaxes.get(uid)?.name ?? 'private or unknown'),
   );
-  return { sopClasses: bounded(sopClasses), transferSyntaxes: bounded(transferSyntaxes) };
+  return {
+    contexts: request.contexts.length,
+    sopClasses: bounded(sopClasses),
+    transferSyntaxes: bounded(transferSyntaxes),
+  };
 }
 
 function bounded(names: readonly string[]): string[] {

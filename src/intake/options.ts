@@ -20,20 +20,25 @@ export interface AdmissionOptions {
   readonly modalities: Readonly<Record<string, ModalityOptions>>;
 }
 
+/** Bounds on what peers may take up. Those of the configuration, under the same names, say more. */
 export interface IntakeLimits {
   readonly associationsMax: number;
   readonly associationsPerPeerMax: number;
   /** Connections without an association: not yet, or no longer. */
   readonly idleConnectionsMax: number;
   readonly idleConnectionsPerPeerMax: number;
-  readonly transferSyntaxesPerContextMax: number;
   readonly associateBytesMax: number;
+  readonly presentationContextsMax: number;
+  readonly transferSyntaxesPerContextMax: number;
+  /** A command set, over all its fragments. */
+  readonly commandBytesMax: number;
   /** The P-DATA-TF length we ask for, and the longest we take all the same. */
   readonly pduBytesAnnounced: number;
   readonly pduBytesMax: number;
   readonly objectBytesMax: number;
   /** A data set that belongs to no object (an operation that is not offered). */
   readonly otherDataSetBytesMax: number;
+  /** What still comes after the end of an association, before the connection is cut. */
   readonly lingerBytesMax: number;
 }
 
@@ -63,8 +68,10 @@ export const intakeLimitDefaults: IntakeLimits = {
   associationsPerPeerMax: 16,
   idleConnectionsMax: 64,
   idleConnectionsPerPeerMax: 16,
-  transferSyntaxesPerContextMax: 64,
   associateBytesMax: 1024 * 1024,
+  presentationContextsMax: 128,
+  transferSyntaxesPerContextMax: 64,
+  commandBytesMax: 64 * 1024,
   pduBytesAnnounced: 128 * 1024,
   pduBytesMax: 1024 * 1024,
   objectBytesMax: 16 * 1024 ** 3,

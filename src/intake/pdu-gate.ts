@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { type Announcement, announce } from './associate-accept.ts';
+import { announce } from './associate-accept.ts';
 import {
   type AssociationRequest,
   readAssociationRequest,
@@ -13,6 +13,7 @@ import { type Frame, PduFramer } from './pdu-framer.ts';
 
 export interface GateLimits {
   readonly associateBytesMax: number;
+  readonly commandBytesMax: number;
   /** Longest P-DATA-TF variable field that is taken. */
   readonly pduBytesMax: number;
   /** Longest one we ask for; longer ones are counted. */
@@ -29,6 +30,8 @@ export interface GateHost extends MessageSink {
   established(): void;
   /** No more messages: rejected, released, aborted or cut. `fault` is null after a reject and an orderly release. */
   ended(fault: Fault | null): void;
+  /** After the end the peer went on sending beyond all measure; the connection is cut right after. */
+  overstayed(): void;
   /** True while we hold the peer back. */
   held(holding: boolean): void;
 }
@@ -50,7 +53,6 @@ type State = 'opened' | 'deciding' | 'established' | 'ended';
 export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   readonly #socket: Socket;
   readonly #limits: GateLimits;
-  readonly #announcement: Omit<Announcement, 'answerWindow' | 'pduBytesMax'>;
   readonly #host: GateHost;
   readonly #framer = new PduFramer((type, bytes) => this.#checkHeader(type, bytes));
   #reader: MessageReader | null = null;
@@ -66,16 +68,10 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   /** P-DATA-TF PDUs longer than announced, taken all the same. */
   longPdus = 0;
 
-  constructor(
-    socket: Socket,
-    limits: GateLimits,
-    announcement: Omit<Announcement, 'answerWindow' | 'pduBytesMax'>,
-    host: GateHost,
-  ) {
+  constructor(socket: Socket, limits: GateLimits, host: GateHost) {
     super();
     this.#socket = socket;
     this.#limits = limits;
-    this.#announcement = announcement;
     this.#host = host;
   }
 
@@ -100,7 +96,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
 
   /** From here on messages in these contexts are taken. To be called before the A-ASSOCIATE-AC is written. */
   accept(contextIds: Iterable<number>): void {
-    this.#reader = new MessageReader(new Set(contextIds), this.#host);
+    this.#reader = new MessageReader(new Set(contextIds), this.#limits.commandBytesMax, this.#host);
   }
 
   /** Hands a PDU to dcmjs-dimse as though it came from the network. */
@@ -113,7 +109,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     if (this.#state === 'ended') return false;
     switch (pdu.readUInt8(0)) {
       case pduTypes.associateAccept:
-        this.#send(announce(pdu, this.#announcementNow()));
+        if (this.#request === null) return false;
+        this.#send(this.#announced(pdu, this.#request));
         this.#state = 'established';
         this.#host.established();
         break;
@@ -155,12 +152,12 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.#socket.destroy();
   }
 
-  #announcementNow(): Announcement {
-    return {
-      ...this.#announcement,
+  #announced(accept: Buffer, { echoed, proposesWindow }: AssociationRequest): Buffer {
+    return announce(accept, {
+      echoed,
       pduBytesMax: this.#limits.pduBytesAnnounced,
-      answerWindow: this.#request?.proposesWindow ?? false,
-    };
+      answerWindow: proposesWindow,
+    });
   }
 
   #send(bytes: Buffer): void {
@@ -181,7 +178,10 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.bytesIn += chunk.length;
     if (this.#state === 'ended') {
       this.#lingeringBytes += chunk.length;
-      if (this.#lingeringBytes > this.#limits.lingerBytesMax) this.#socket.destroy();
+      if (this.#lingeringBytes > this.#limits.lingerBytesMax && !this.#socket.destroyed) {
+        this.#host.overstayed();
+        this.#socket.destroy();
+      }
       return;
     }
     this.#framer.push(chunk);
@@ -225,6 +225,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
         this.#decide(readAssociationRequest(frame.body));
         break;
       case pduTypes.releaseRequest:
+        // A good-bye in the middle of an object must not read as though the object were safe.
+        if (this.#reader?.midMessage === true) throw new ProtocolFault(faults.unexpectedPdu);
         this.feed(writePdu(frame.type, [frame.body]));
         break;
       case pduTypes.abort:
@@ -269,7 +271,7 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
 
   #checkFirstHeader(type: number, bytes: number): void {
     if (type === pduTypes.associateRequest) {
-      if (bytes > this.#limits.associateBytesMax) throw new ProtocolFault(faults.pduTooLong);
+      if (bytes > this.#limits.associateBytesMax) throw new ProtocolFault(faults.associateTooLong);
     } else if (type >= pduTypes.associateAccept && type <= pduTypes.abort) {
       throw new ProtocolFault(faults.firstPduUnexpected);
     } else {

@@ -17,6 +17,8 @@ export const pdvHeaderBytes = 6;
 export const shortPduBytes = 4;
 /** Version, AE titles and reserved bytes in front of an A-ASSOCIATE's items. */
 export const associateFixedBytes = 68;
+/** Of these, from here on (AE titles, reserved bytes) the answer repeats the request. */
+export const echoedOffset = 4;
 
 export const applicationContextName = '1.2.840.10008.3.1.1.1';
 

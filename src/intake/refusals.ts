@@ -3,11 +3,20 @@ import type { FailureText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ProposalNames } from './negotiation.ts';
 
-/** A rejected or aborted association, a closed connection or a refused object. Holds no patient data, no UID. */
+/**
+ * - `rejected`: an association that was not accepted
+ * - `aborted`: an association that ended while something was under way, or by breaking the protocol
+ * - `closed`: a connection that ended without a word, or an association at rest: nothing is lost by it
+ * - `refused object`: an object that was not taken
+ * - `refused service`: something the device asked for is not offered here
+ */
+export type RefusalKind = 'rejected' | 'aborted' | 'closed' | 'refused object' | 'refused service';
+
+/** Something that was refused. Holds no patient data, no UID. */
 export interface Refusal {
   /** When it last happened, milliseconds since the epoch. */
   readonly at: number;
-  readonly kind: 'rejected' | 'aborted' | 'closed' | 'refused object';
+  readonly kind: RefusalKind;
   readonly address: string;
   /** Printable ASCII; empty where none was given yet. */
   readonly callingAeTitle: string;
@@ -25,13 +34,16 @@ export interface RefusalFacts extends Omit<Refusal, 'at' | 'code' | 'reason' | '
   readonly why: Omit<FailureText, 'kind'>;
 }
 
-const kept = 100;
+export const refusalsMax = 100;
+/** Of one address, which may call itself by as many names as it likes. */
+export const refusalsPerAddressMax = 20;
+/** Configured ones only, and the configuration has an end too. */
 const modalitiesMax = 1000;
 const logLinesPerMinuteMax = 60;
 
 /**
- * The last refusals. A flood of the same one is a single entry with a count, and writes a bounded number of log
- * lines, so that it neither pushes the others out nor fills the disk.
+ * The last refusals. A flood of the same one is a single entry with a count, one address has a share only, and a
+ * bounded number of log lines is written: a flood neither pushes the others out nor fills memory or disk.
  */
 export class RefusalBook {
   readonly #clock: Clock;
@@ -42,6 +54,7 @@ export class RefusalBook {
   readonly #lastByModality = new Map<string, Refusal>();
   #logMinute = -1;
   #logLines = 0;
+  #unlogged = 0;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -56,6 +69,7 @@ export class RefusalBook {
     const same = this.#entries.findIndex(
       (entry) =>
         entry.code === why.code &&
+        entry.kind === facts.kind &&
         entry.address === address &&
         entry.callingAeTitle === callingAeTitle &&
         entry.calledAeTitle === calledAeTitle,
@@ -73,7 +87,7 @@ export class RefusalBook {
       count: (earlier?.count ?? 0) + 1,
     };
     this.#entries.push(entry);
-    if (this.#entries.length > kept) this.#entries.shift();
+    this.#makeRoom(address);
     this.#byCode.set(why.code, (this.#byCode.get(why.code) ?? 0) + 1);
     this.#noteModality(entry);
     this.#writeLog(entry);
@@ -89,12 +103,24 @@ export class RefusalBook {
     return Object.fromEntries(this.#byCode);
   }
 
+  /** What last went wrong with a configured modality; not that it merely left a connection open. */
   lastOf(modalityName: string): Refusal | null {
     return this.#lastByModality.get(modalityName) ?? null;
   }
 
+  #makeRoom(address: string): void {
+    const ofAddress = this.#entries.filter((entry) => entry.address === address).length;
+    if (ofAddress > refusalsPerAddressMax) {
+      this.#entries.splice(
+        this.#entries.findIndex((entry) => entry.address === address),
+        1,
+      );
+    }
+    if (this.#entries.length > refusalsMax) this.#entries.shift();
+  }
+
   #noteModality(entry: Refusal): void {
-    if (entry.modalityName === null) return;
+    if (entry.modalityName === null || entry.kind === 'closed') return;
     this.#lastByModality.delete(entry.modalityName);
     this.#lastByModality.set(entry.modalityName, entry);
     if (this.#lastByModality.size > modalitiesMax) {
@@ -105,9 +131,16 @@ export class RefusalBook {
 
   #writeLog(entry: Refusal): void {
     const minute = Math.floor(this.#clock.monotonic() / 60_000);
-    if (minute !== this.#logMinute) [this.#logMinute, this.#logLines] = [minute, 0];
+    if (minute !== this.#logMinute) {
+      if (this.#unlogged > 0)
+        this.#log.warn({ refusals: this.#unlogged }, 'more was refused than is written here one by one');
+      [this.#logMinute, this.#logLines, this.#unlogged] = [minute, 0, 0];
+    }
     this.#logLines += 1;
-    if (this.#logLines > logLinesPerMinuteMax) return;
+    if (this.#logLines > logLinesPerMinuteMax) {
+      this.#unlogged += 1;
+      return;
+    }
     const { kind, address, callingAeTitle, calledAeTitle, modalityName, proposed, code, count } = entry;
     const fields = { kind, address, callingAeTitle, calledAeTitle, modalityName, proposed, code, count };
     this.#log.warn(fields, entry.reason);

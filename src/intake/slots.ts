@@ -18,10 +18,6 @@ export class Slots {
     return this.#byPeer.get(peer) ?? 0;
   }
 
-  isFullFor(peer: string): boolean {
-    return this.#taken >= this.max || this.takenBy(peer) >= this.perPeerMax;
-  }
-
   /** @returns gives the slot back; calling it again does nothing */
   take(peer: string): () => void {
     this.#taken += 1;

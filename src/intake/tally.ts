@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { storeStatusText } from '../dicom/statuses.ts';
 import type { Caller } from './admission.ts';
 import type { StoreAnswer } from './store.ts';
 
@@ -13,14 +14,16 @@ export interface SenderTally {
   readonly received: number;
 }
 
-/** Unknown senders that are remembered; configured modalities are few and all are. */
-const sendersMax = 1000;
+/** Unknown senders that are remembered; configured modalities are few, and all are. */
+export const unknownSendersMax = 200;
 
 /** Counts what comes in, by sender and by status. */
 export class Tally {
   readonly #clock: Clock;
-  /** By modality name or AE title; least recently heard first. */
-  readonly #senders = new Map<string, SenderTally>();
+  /** By configured name. */
+  readonly #modalities = new Map<string, SenderTally>();
+  /** By AE title, least recently heard first: titles that somebody makes up do not push out a modality. */
+  readonly #unknown = new Map<string, SenderTally>();
   readonly #byStatus = new Map<string, number>();
   echoes = 0;
   received = 0;
@@ -36,16 +39,22 @@ export class Tally {
   }
 
   answered(caller: Caller, { status, outcome }: StoreAnswer): void {
-    const hex = status.toString(16).toUpperCase().padStart(4, '0');
+    const hex = storeStatusText({ status });
     this.#byStatus.set(hex, (this.#byStatus.get(hex) ?? 0) + 1);
     if (outcome === null) return this.heard(caller);
     this.received += 1;
-    const received = (this.#senders.get(keyOf(caller))?.received ?? 0) + 1;
+    const received = (this.#tallyOf(caller)?.received ?? 0) + 1;
     this.#update(caller, { received, lastReceivedAt: this.#clock.now() });
   }
 
-  senders(): SenderTally[] {
-    return [...this.#senders.values()];
+  /** By configured name. */
+  modalities(): ReadonlyMap<string, SenderTally> {
+    return this.#modalities;
+  }
+
+  /** By AE title, least recently heard first: unknown callers that were accepted. */
+  unknownSenders(): ReadonlyMap<string, SenderTally> {
+    return this.#unknown;
   }
 
   /** Answers to C-STORE since start, by status in hex (`A700`). */
@@ -53,19 +62,21 @@ export class Tally {
     return Object.fromEntries(this.#byStatus);
   }
 
-  #update(caller: Caller, change: Partial<SenderTally>): void {
-    const key = keyOf(caller);
-    const { aeTitle, modalityName } = caller;
-    const before = this.#senders.get(key) ?? { received: 0, lastReceivedAt: null };
-    this.#senders.delete(key);
-    this.#senders.set(key, { ...before, aeTitle, modalityName, lastHeardAt: this.#clock.now(), ...change });
-    if (this.#senders.size > sendersMax) {
-      const [oldest] = this.#senders.keys();
-      if (oldest !== undefined) this.#senders.delete(oldest);
-    }
+  #tallyOf({ aeTitle, modalityName }: Caller): SenderTally | undefined {
+    return modalityName === null ? this.#unknown.get(aeTitle) : this.#modalities.get(modalityName);
   }
-}
 
-function keyOf({ aeTitle, modalityName }: Caller): string {
-  return modalityName === null ? `title ${aeTitle}` : `modality ${modalityName}`;
+  #update(caller: Caller, change: Partial<SenderTally>): void {
+    const { aeTitle, modalityName } = caller;
+    const before = this.#tallyOf(caller) ?? { received: 0, lastReceivedAt: null };
+    const tally = { ...before, aeTitle, modalityName, lastHeardAt: this.#clock.now(), ...change };
+    if (modalityName !== null) {
+      this.#modalities.set(modalityName, tally);
+      return;
+    }
+    this.#unknown.delete(aeTitle);
+    this.#unknown.set(aeTitle, tally);
+    const [oldest] = this.#unknown.keys();
+    if (this.#unknown.size > unknownSendersMax && oldest !== undefined) this.#unknown.delete(oldest);
+  }
 }

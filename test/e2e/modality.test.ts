@@ -1,12 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
 import { part10Header } from '../../src/dicom/part10.ts';
-import { objectFiles, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, type MadeInstance, usMultiframe } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
+import { storedObjects } from '../fixtures/stored-objects.ts';
 import { gantry, present, type ProgramRun, runProgram, patienceMs } from './peers.ts';
 
 const withDcmtk = present('test/e2e/modality.test.ts', 'DCMTK');
@@ -46,8 +47,8 @@ function file(name: string, instance: MadeInstance): string {
 /** The data sets that lie in the spool, and the transfer syntaxes they came in. */
 function received({ dataDirectory }: GatewayProcess): { syntax: unknown; body: Buffer }[] {
   const keystore = openKeystore(dataDirectory);
-  return objectFiles(dataDirectory).map((path) => {
-    const { trailer, body } = openObject(readFileSync(path), keystore);
+  return storedObjects(dataDirectory).map(({ sealed }) => {
+    const { trailer, body } = openObject(sealed, keystore);
     return { syntax: trailer['TransferSyntaxUID'], body };
   });
 }
@@ -95,8 +96,13 @@ describe.skipIf(!withDcmtk)('a modality (DCMTK)', { timeout: patienceMs }, () =>
       callingAeTitle: 'CT1',
       calledAeTitle: 'PACS',
       code: 'CALLED_AE_TITLE',
-      reason: 'The caller asked for an AE title that is not ours.',
-      nextStep: "Correct the called AE title in the device, or add it to this gateway's aliases.",
+      kind: 'rejected',
+      modalityName: 'ct-room-1',
+      proposed: { contexts: 1, sopClasses: ['Verification'] },
+      reason: 'The device asked for an AE title that is not that of this gateway.',
+      nextStep:
+        'Correct the called AE title in the device (upper and lower case count), or add it to "aliases" in the configuration.',
+      count: 1,
     });
     expect(modalities['ct-room-1']?.lastRefusal).toEqual(refusal);
   });
@@ -121,7 +127,7 @@ describe.skipIf(!withDcmtk)('a modality (DCMTK)', { timeout: patienceMs }, () =>
     const open = await start({ ...strict, intake: { unknownCallers: 'accept' } });
     expect((await call('storescu', open, ['STRANGER', 'GANTRY'], { files: [path] })).code).toBe(0);
     const { modalities } = await open.until(({ totals: { received: count } }) => count === 1);
-    expect(modalities['STRANGER']).toMatchObject({ aeTitle: 'STRANGER', received: 1 });
+    expect(modalities['STRANGER']).toMatchObject({ configured: false, aeTitle: 'STRANGER', received: 1 });
     expect(modalities['ct-room-1']?.received).toBe(0);
   });
 

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { objectFiles } from '../fixtures/data-directory.ts';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
+import { type Place, type StoredBytes, storedObjects } from '../fixtures/stored-objects.ts';
 
 interface Named {
   readonly SOPInstanceUID: string;
   readonly dataSet: Buffer;
 }
 
-/** What the judge found. Every list names instances by UID, or files by path; all have to be empty. */
+/** What the judge found. Every list names instances by UID, or objects by id; all have to be empty. */
 export interface Judgement {
   /** Answered 0000, and in neither place with these bytes. */
   readonly lost: string[];
   /** In a place with bytes that nobody ever sent under this UID. */
   readonly altered: string[];
-  /** Files that can be seen as objects and do not open to their end. */
+  /** Objects that can be seen and do not open to their end. */
   readonly half: string[];
   /** The same UID more than once at the archive, or the same bytes more than once in the spool. */
   readonly twice: string[];
@@ -39,7 +39,8 @@ export const spotless: Judgement = {
 export const safe = { lost: [], altered: [], half: [], twice: [] } satisfies Partial<Judgement>;
 
 interface Kept {
-  readonly path: string;
+  /** Where its bytes are. */
+  readonly places: readonly Pick<Place, 'path'>[];
   readonly uid: string;
   readonly digest: string;
   readonly conflict: boolean;
@@ -114,26 +115,32 @@ export class Oracle {
 }
 
 /** Every object that can be seen in the spool, opened to its end. */
-export function readSpool(dataDirectory: string): { kept: Kept[]; half: string[] } {
-  const kept: Kept[] = [];
+export function readSpool(dataDirectory: string): {
+  kept: (Kept & { readonly places: readonly Place[] })[];
+  half: string[];
+} {
+  const kept: ReturnType<typeof readSpool>['kept'] = [];
   const half: string[] = [];
-  if (!existsSync(join(dataDirectory, 'spool', 'objects'))) return { kept, half };
+  if (!existsSync(join(dataDirectory, 'spool', 'segments'))) return { kept, half };
   const keystore = openKeystore(dataDirectory);
-  for (const path of objectFiles(dataDirectory)) {
+  for (const object of storedObjects(dataDirectory)) {
     try {
-      kept.push(openKept(path, keystore));
+      kept.push(openKept(object, keystore));
     } catch (error) {
-      half.push(`${path}: ${String(error)}`);
+      half.push(`${object.id}: ${String(error)}`);
     }
   }
   return { kept, half };
 }
 
-function openKept(path: string, keystore: OpenedKeystore): Kept {
-  const { trailer, body } = openObject(readFileSync(path), keystore);
+function openKept(
+  { sealed, places }: StoredBytes,
+  keystore: OpenedKeystore,
+): Kept & { places: readonly Place[] } {
+  const { trailer, body } = openObject(sealed, keystore);
   const digest = sha256(body);
   if (trailer['dataSetSha256'] !== digest) throw new Error('the digest in the trailer is another');
-  return { path, uid: String(trailer['SOPInstanceUID']), digest, conflict: trailer['conflict'] === true };
+  return { places, uid: String(trailer['SOPInstanceUID']), digest, conflict: trailer['conflict'] === true };
 }
 
 /** What the sandbox archive has, from its own files. */
@@ -144,7 +151,7 @@ async function readArchive(directory: string | null): Promise<Kept[]> {
     readdirSync(files)
       .map((name) => join(files, name))
       .map(async (path) => ({
-        path,
+        places: [{ path }],
         uid: (await readPart10Head(path)).SOPInstanceUID,
         digest: sha256(await readDataSet(path)),
         conflict: false,

@@ -19,6 +19,7 @@ test('a peer that does not read its answers is not read from either', async () =
     associationRequested: () => gate.accept([3]),
     established: () => undefined,
     ended: () => undefined,
+    overstayed: () => undefined,
     held: () => undefined,
     command: () => {
       commands += 1;
@@ -28,8 +29,7 @@ test('a peer that does not read its answers is not read from either', async () =
     data: () => undefined,
     messageEnded: () => undefined,
   };
-  const names = { implementationClassUID: '1.2', implementationVersionName: 'TEST' };
-  const gate = new PduGate(ours as unknown as Socket, intakeLimitDefaults, names, host);
+  const gate = new PduGate(ours as unknown as Socket, intakeLimitDefaults, host);
   gate.on('data', () => gate.write(accept)); // in the place of dcmjs-dimse
   gate.start();
 

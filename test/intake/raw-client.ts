@@ -218,8 +218,18 @@ export class RawClient {
     });
   }
 
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /** @param options the address to call from; whether our side stays open after the other has closed its own */
+  static async connect(
+    port: number,
+    { from, halfOpen = false }: { from?: string; halfOpen?: boolean } = {},
+  ): Promise<RawClient> {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: halfOpen,
+      ...(from === undefined ? {} : { localAddress: from }),
+    });
     const client = new RawClient(socket);
     await once(socket, 'connect');
     return client;
