@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import { errorComment, storeStatuses } from '../dicom/statuses.ts';
 import { parseUid } from '../dicom/uid.ts';
@@ -206,8 +205,7 @@ export class IntakeAssociation implements GateHost {
       this.#gate.write(unofferedResponse(operation.contextId, operation.command));
     }
     this.#messageAnswered();
-    // We agree on one operation at a time; who does not keep to it gets one answer a turn, and others get theirs.
-    return this.#nextCameEarly ? nextTurn() : undefined;
+    return undefined;
   }
 
   ended(fault: Fault | null): void {

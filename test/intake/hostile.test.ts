@@ -75,12 +75,12 @@ test('an association request that contradicts itself is aborted', async () => {
   }
 });
 
-test('a peer that asks without waiting for answers keeps nobody else waiting', async () => {
+test('a peer that sends all at once keeps nobody else waiting', async () => {
   let started: ReturnType<typeof startIntake> | null = null;
   const server = await serverOf(() => (started = startIntake()));
   expect(started).not.toBeNull();
   const [greedy, polite] = [await memoryLine(server, '127.0.0.1'), await memoryLine(server, '127.0.0.1')];
-  const requests = 500;
+  const requests = 10_000;
   let greedyBytes = 0;
   greedy.stream.on('data', (chunk: Buffer) => {
     greedyBytes += chunk.length;
@@ -95,7 +95,7 @@ test('a peer that asks without waiting for answers keeps nobody else waiting', a
   );
   polite.stream.write(Buffer.concat([associateRequest(), echoCommand()]));
   const answerBytes = 80;
-  expect(await bytesWhenPoliteIsAnswered).toBeLessThan((requests / 10) * answerBytes);
+  expect(await bytesWhenPoliteIsAnswered).toBeLessThan((requests / 2) * answerBytes);
   await eventually(() => greedyBytes > requests * answerBytes);
 });
 

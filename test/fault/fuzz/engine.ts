@@ -29,6 +29,7 @@ export interface Result {
   readonly branchesOfSeeds: number;
   /** Inputs that took a way nothing took before, seeds not included. */
   readonly found: readonly Buffer[];
+  /** Of this thread's processor time. */
   readonly slowestMs: number;
   readonly slowest: Buffer;
   readonly failure: { readonly input: Buffer; readonly error: unknown } | null;
@@ -58,13 +59,14 @@ export async function fuzz(target: Target, plan: Plan): Promise<Result> {
   const attempt = async (input: Buffer): Promise<boolean> => {
     plan.begins(input, ++runs);
     hits.fill(0, 0, counterBytes());
-    const before = performance.now();
+    const before = process.threadCpuUsage();
     try {
       await target.run(input);
     } catch (error) {
       failures.push({ input, error });
     }
-    const ms = performance.now() - before;
+    const { user, system } = process.threadCpuUsage(before);
+    const ms = (user + system) / 1000;
     if (ms > slowestMs) [slowestMs, slowest] = [ms, input];
     return learn(seen);
   };
