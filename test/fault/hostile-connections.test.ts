@@ -108,7 +108,7 @@ it('ten thousand connections are refused or closed, and the modality goes on', {
   const after = await gateway.watched({ collect: true });
   say(
     `hostile connections: ${connections} opened, most at once in the gateway ${held.socketsMax}, longest stall ` +
-      `${held.stallMsMax.toFixed(0)} ms, heap ${(before.heapBytes / mebibyte).toFixed(1)} -> ${(after.heapBytes / mebibyte).toFixed(1)} MiB, ` +
+      `${held.stallMsMax.toFixed(0)} ms (own work ${held.stallCpuMsMax.toFixed(0)} ms), heap ${(before.heapBytes / mebibyte).toFixed(1)} -> ${(after.heapBytes / mebibyte).toFixed(1)} MiB, ` +
       `${oracle.acknowledgements} objects of the modality`,
   );
   await gateway.until(({ intake }) => intake.associations === 0, 10_000);

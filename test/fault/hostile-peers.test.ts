@@ -87,7 +87,7 @@ it(
       `hostile peers on the network: ${report.sessions} sessions, ${(report.sessions / report.seconds).toFixed(0)}/s, ` +
         `${(report.bytesSent / mebibyte).toFixed(0)} MiB; ${report.stored} whole objects stored, ` +
         `${oracle.acknowledgements - report.stored} of the modalities; busy ${report.busy}, late ${report.late}; ` +
-        `longest stall ${full.stallMsMax.toFixed(0)} ms (99.9 %: ${full.stallMsP999.toFixed(0)} ms), ` +
+        `longest stall ${full.stallMsMax.toFixed(0)} ms (own work ${full.stallCpuMsMax.toFixed(0)} ms), ` +
         `CPU ${(full.cpuSeconds - empty.cpuSeconds).toFixed(1)} s, most in a socket ${(full.socketBytesMax / 1024).toFixed(0)} KiB, ` +
         `heap ${(empty.heapBytes / mebibyte).toFixed(1)} -> ${(rest.heapBytes / mebibyte).toFixed(1)} MiB, ` +
         `RSS ${(empty.rssBytes / mebibyte).toFixed(0)} -> ${(rest.rssBytes / mebibyte).toFixed(0)} MiB`,
