@@ -153,7 +153,8 @@ function judge(
   }
   const busy = end === 'rejected' && (witness.pdus[0]?.body.equals(Buffer.of(0, 2, 3, 2)) ?? false);
   const aborted = end === 'aborted' && (witness.pdus.at(-1)?.body.equals(Buffer.alloc(4)) ?? false);
-  const late = session.whole && (aborted || (end === 'closed' && witness.last === null));
+  const honest = session.whole || (session.ends?.has('released') ?? false);
+  const late = honest && (aborted || (end === 'closed' && witness.last === null));
   if (end === 'hung') faults.push('the gateway never closed the connection');
   else if (session.ends?.has(end) === false && end !== 'left' && !busy && !late)
     faults.push(`it ended as ${end}`);

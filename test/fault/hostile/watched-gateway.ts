@@ -8,7 +8,7 @@ export interface WatchedGateway extends GatewayProcess {
 }
 
 /** Short, since some sessions wait for them; long enough that a busy machine does not make an honest session late. */
-const limits = { associateWaitMs: 2000, acseMs: 2000, idleMs: 3000 };
+const limits = { associateWaitMs: 2000, acseMs: 2000, idleMs: 3000, rateWindowMs: 3000 };
 
 /**
  * The gateway as it ships, in a process of its own with a spool on a real disk, watched. Its archive cannot be
