@@ -83,12 +83,15 @@ export interface Item {
   readonly content: Buffer;
 }
 
-/** The items of an A-ASSOCIATE, or of an item that holds items; null where a length does not fit. */
-export function readItems(bytes: Buffer): Item[] | null {
+/**
+ * The items of an A-ASSOCIATE, or of an item that holds items; null where a length does not fit, or there are more
+ * than asked for.
+ */
+export function readItems(bytes: Buffer, itemsMax = Number.POSITIVE_INFINITY): Item[] | null {
   const items: Item[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (at + 4 > bytes.length) return null;
+    if (at + 4 > bytes.length || items.length === itemsMax) return null;
     const end = at + 4 + bytes.readUInt16BE(at + 2);
     if (end > bytes.length) return null;
     items.push({ type: bytes.readUInt8(at), content: bytes.subarray(at + 4, end) });

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MadeInstance } from '../fixtures/dicom-objects.ts';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
 import { type Place, type StoredBytes, storedObjects } from '../fixtures/stored-objects.ts';
 
-type Named = Pick<MadeInstance, 'SOPInstanceUID' | 'dataSet'>;
+interface Named {
+  readonly SOPInstanceUID: string;
+  readonly dataSet: Buffer;
+}
 
 /** What the judge found. Every list names instances by UID, or objects by id; all have to be empty. */
 export interface Judgement {
@@ -16,7 +18,7 @@ export interface Judgement {
   readonly altered: string[];
   /** Objects that can be seen and do not open to their end. */
   readonly half: string[];
-  /** The same UID more than once at the archive, or the same bytes more than once in the spool. */
+  /** The same UID more than once at the archive, or the same bytes in the same transfer syntax more than once in the spool. */
   readonly twice: string[];
   /** Answered 0000, and no version of it at the archive. */
   readonly undelivered: string[];
@@ -102,7 +104,10 @@ export class Oracle {
         .filter(({ uid, digest }) => this.#offered.get(uid)?.has(digest) !== true)
         .map(nameOf),
       half: spool.half,
-      twice: [...repeated(archive.map(({ uid }) => uid)), ...repeated(spool.kept.map(nameOf))],
+      twice: [
+        ...repeated(archive.map(({ uid }) => uid)),
+        ...repeated(spool.kept.map((each) => `${nameOf(each)} ${each.syntax}`)),
+      ],
       undelivered: [...this.#acknowledged.keys()].filter((uid) => !atArchive.has(uid)),
       conflictsNotParked: names
         .filter(({ uid, digest }) => atArchive.has(uid) && atArchive.get(uid) !== digest)
@@ -112,9 +117,15 @@ export class Oracle {
   }
 }
 
+interface InSpool {
+  readonly places: readonly Place[];
+  /** The same bytes in another transfer syntax are another object. */
+  readonly syntax: string;
+}
+
 /** Every object that can be seen in the spool, opened to its end. */
 export function readSpool(dataDirectory: string): {
-  kept: (Kept & { readonly places: readonly Place[] })[];
+  kept: (Kept & InSpool)[];
   half: string[];
 } {
   const kept: ReturnType<typeof readSpool>['kept'] = [];
@@ -131,14 +142,18 @@ export function readSpool(dataDirectory: string): {
   return { kept, half };
 }
 
-function openKept(
-  { sealed, places }: StoredBytes,
-  keystore: OpenedKeystore,
-): Kept & { places: readonly Place[] } {
+function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): Kept & InSpool {
   const { trailer, body } = openObject(sealed, keystore);
   const digest = sha256(body);
   if (trailer['dataSetSha256'] !== digest) throw new Error('the digest in the trailer is another');
-  return { places, uid: String(trailer['SOPInstanceUID']), digest, conflict: trailer['conflict'] === true };
+  const syntax = String(trailer['TransferSyntaxUID']);
+  return {
+    places,
+    uid: String(trailer['SOPInstanceUID']),
+    digest,
+    syntax,
+    conflict: trailer['conflict'] === true,
+  };
 }
 
 /** What the sandbox archive has, from its own files. */
@@ -162,7 +177,8 @@ function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {
 }
 
 function repeated(names: readonly string[]): string[] {
-  return names.filter((name, index) => names.indexOf(name) < index);
+  const seen = new Set<string>();
+  return names.filter((name) => seen.size === seen.add(name).size);
 }
 
 function add(map: Map<string, Set<string>>, key: string, value: string): void {
