@@ -123,6 +123,7 @@ function spoolOptions(config: Config) {
   const destinations = destinationsOf(config.routes, Object.keys(config.destinations));
   return {
     reserveBytes: config.spool.reserveBytes,
+    preparedBytes: config.spool.preparedBytes,
     destinationsOf: () => destinations,
     quietMs: (modalityName: string | null) => {
       const modality = modalityName === null ? undefined : config.modalities[modalityName];

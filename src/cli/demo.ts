@@ -32,7 +32,7 @@ function demoConfig(archiveUrl: string): object {
     site: { name: 'Demo', timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone },
     intake: { host: '127.0.0.1', port: 0, unknownCallers: 'accept' },
     modalities: { phantom: { aeTitle: 'PHANTOM', settleSeconds: 2 } },
-    spool: { reserveBytes: 100_000_000 },
+    spool: { reserveBytes: 100_000_000, preparedBytes: 0 },
     destinations: { sandbox: { type: 'stow', url: archiveUrl, verify: 'wado-digest' } },
     web: { host: '127.0.0.1', port: 0 },
   };

@@ -103,6 +103,14 @@ const spool = z
       .max(1024 * gibibyte)
       .default(2_000_000_000)
       .describe('Disk space that is never filled with images; below it new ones are refused, in bytes.'),
+    preparedBytes: z
+      .int()
+      .min(0)
+      .max(64 * gibibyte)
+      .default(512 * mebibyte)
+      .describe(
+        'Space that is written in advance, in idle moments, so that a burst of images is stored faster, in bytes; never more than a 64th of the volume.',
+      ),
     keepVerifiedHours: z
       .number()
       .min(0)

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { GantryError } from '../base/errors.ts';
+import { fewRandomBytes } from './random.ts';
 
 /*
  * Sealed object, format version 1. The page that defines it is FORMAT.md in this folder; this file and that page
@@ -91,7 +92,7 @@ function immutableHeader(objectId: Buffer): Buffer {
 }
 
 function wrapKey(epoch: Epoch, aad: Buffer, objectKey: Buffer): Buffer {
-  const iv = randomBytes(nonceBytes);
+  const iv = fewRandomBytes(nonceBytes);
   const [wrapped, tag] = seal(createSecretKey(epoch.key), iv, Buffer.concat([aad, epoch.id]), objectKey);
   return Buffer.concat([epoch.id, iv, wrapped, tag]);
 }
@@ -115,7 +116,7 @@ export class Sealer {
     this.#aad = immutableHeader(objectId);
     this.header = Buffer.alloc(headerBytes);
     this.#aad.copy(this.header, 0);
-    const key = randomBytes(keyBytes);
+    const key = fewRandomBytes(keyBytes);
     wrapKey(epoch, this.#aad, key).copy(this.header, slotOffsets[0]);
     this.#key = createSecretKey(key);
     key.fill(0);

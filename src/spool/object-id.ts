@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { fewRandomBytes } from '../crypto/random.ts';
 import type { ObjectId } from './types.ts';
 
 /** A new id: 48 bits of milliseconds since 1970, then 80 random bits; 32 hex digits. */
 export function newObjectId(now: number): ObjectId {
-  const bytes = randomBytes(16);
+  const bytes = fewRandomBytes(16);
   bytes.writeUIntBE(Math.max(0, Math.floor(now)) % 2 ** 48, 0, 6);
   return bytes.toString('hex') as ObjectId;
 }

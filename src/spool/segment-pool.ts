@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Disk, syncDirectory } from '../base/disk.ts';
+import { type Disk, type DiskFile, syncDirectory } from '../base/disk.ts';
 import { OpenSegment } from './open-segment.ts';
 import { Segment } from './segment.ts';
 import { blockBytes, blocksOf, readSegmentHeader, writeSegmentHeader } from './segment-format.ts';
@@ -15,7 +15,7 @@ export interface SegmentPoolOptions {
   readonly sparesMax: () => number;
 }
 
-/** Segments that hold nothing: made when there is none, used anew where possible. */
+/** Segments that hold nothing: used anew, prepared in idle moments, or made when there is none. */
 export class SegmentPool {
   readonly #options: SegmentPoolOptions;
   readonly #spares: Segment[] = [];
@@ -72,6 +72,15 @@ export class SegmentPool {
     this.#spares.push(segment);
   }
 
+  get spares(): number {
+    return this.#spares.length;
+  }
+
+  /** Makes a spare, written with zeroes for as long as nobody needs the disk. */
+  async prepare(isIdle: () => boolean): Promise<void> {
+    this.#spares.push(await this.#make(isIdle));
+  }
+
   /** Gives the spares back to the file system. */
   async clear(): Promise<void> {
     for (const segment of this.#spares.splice(0)) await this.#drop(segment);
@@ -88,7 +97,8 @@ export class SegmentPool {
     return null;
   }
 
-  async #make(): Promise<Segment> {
+  /** @param goOn asked while it is written with zeroes from end to end; without it, it grows as it is filled */
+  async #make(goOn?: () => boolean): Promise<Segment> {
     const { disk, directory } = this.#options;
     this.#lastNumber += 1;
     const path = this.pathOf(this.#lastNumber);
@@ -99,7 +109,8 @@ export class SegmentPool {
     const file = await disk.createFile(path);
     try {
       try {
-        await file.write([writeSegmentHeader({ ...name, spare: false })], 0);
+        if (goOn !== undefined) segment.blocks = await writeZeroes(file, this.#options.segmentBytes, goOn);
+        await file.write([writeSegmentHeader({ ...name, spare: goOn !== undefined })], 0);
         await file.sync();
       } finally {
         await file.close();
@@ -117,6 +128,14 @@ export class SegmentPool {
     await disk.remove(segment.path).catch(() => undefined);
     await syncDirectory(disk, directory).catch(() => undefined);
   }
+}
+
+/** @returns blocks written */
+async function writeZeroes(file: DiskFile, bytes: number, goOn: () => boolean): Promise<number> {
+  const zeroes = Buffer.alloc(1024 * 1024);
+  let at = 0;
+  for (; at < bytes && goOn(); at += zeroes.length) await file.write([zeroes.subarray(0, bytes - at)], at);
+  return Math.max(1, Math.ceil(Math.min(at, bytes) / blockBytes));
 }
 
 async function writeHeader(segment: Segment, spare: boolean): Promise<void> {

@@ -30,6 +30,8 @@ const sparesShare = 0.1;
 const usedShareMin = 0.25;
 /** The same where the disk is short of space. */
 const usedShareMinShort = 0.75;
+/** Nothing was stored for so long: there is time to prepare segments. */
+const idleMs = 2000;
 const scansAtOnce = 4;
 const houseworkMs = 1000;
 
@@ -43,6 +45,8 @@ export interface SegmentStoreOptions {
   readonly isShort: () => boolean;
   /** Of one segment file; by the size of the volume where it is not given. */
   readonly segmentBytes: number | undefined;
+  /** Segments written in advance, in idle moments; never more than a 64th of the volume. */
+  readonly preparedBytes: number;
 }
 
 /**
@@ -59,6 +63,8 @@ export class SegmentStore implements ObjectStore {
   readonly #segments = new Set<Segment>();
   #pool: SegmentPool | null = null;
   #pieceBytes = pieceBytesMax;
+  #preparedSegments = 0;
+  #storedAt = Number.NEGATIVE_INFINITY;
   #found: OpenedSegments = { fragments: [], surplus: [] };
   /** Segments of an earlier run that were not closed. */
   #unended: ScannedSegment[] = [];
@@ -81,6 +87,8 @@ export class SegmentStore implements ObjectStore {
     const { totalBytes } = await disk.space(this.#directory);
     const segmentBytes = this.#options.segmentBytes ?? segmentBytesFor(totalBytes);
     this.#pieceBytes = Math.min(pieceBytesMax, segmentBytes / 4);
+    const prepared = Math.min(this.#options.preparedBytes, totalBytes / segmentsPerVolume);
+    this.#preparedSegments = Math.floor(prepared / segmentBytes);
     const spares = Math.floor((totalBytes * sparesShare) / segmentBytes);
     const sparesMax = (): number => (this.#options.isShort() ? 0 : spares);
     this.#pool = new SegmentPool({ disk, directory: this.#directory, segmentBytes, sparesMax });
@@ -104,6 +112,7 @@ export class SegmentStore implements ObjectStore {
     return new SegmentWriter(id, epoch, {
       pieceBytes: this.#pieceBytes,
       place: async (piece, lane) => {
+        this.#storedAt = performance.now();
         if (this.#graveyard.holdsRefused) await this.#buryNowOrLater();
         return this.#lanes[lane].place(piece);
       },
@@ -261,12 +270,20 @@ export class SegmentStore implements ObjectStore {
     for (const segment of this.#segments) if (segment.isFree) await this.#freed(segment);
     const short = this.#options.isShort();
     if (short) await this.#pool?.clear();
+    if (!short) await this.#prepare();
     const hardlyUsed = this.#hardlyUsed(short ? usedShareMinShort : usedShareMin);
     if (hardlyUsed === null) return;
     const runs = this.#index.within(hardlyUsed);
     const moved = await this.#move(runs);
     if (runs.length > 0 && moved === 0) hardlyUsed.isDamaged = true;
     await this.#buryNowOrLater();
+  }
+
+  /** Overwriting what was written before changes nothing of the file system but the bytes. */
+  async #prepare(): Promise<void> {
+    const isIdle = (): boolean => performance.now() - this.#storedAt > idleMs && this.#timer !== null;
+    if (this.#pool === null || !isIdle() || this.#pool.spares >= this.#preparedSegments) return;
+    await this.#pool.prepare(isIdle);
   }
 
   /** Of the segments that are used to less than this share, the one that is used least. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type Disk, makeDirectoryDurably } from '../base/disk.ts';
-import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Keyring } from '../crypto/keyring.ts';
 import { decodeTrailer, encodeTrailer } from './facts.ts';
@@ -40,7 +39,7 @@ import {
   type SpoolProof,
   type UidKey,
 } from './types.ts';
-import { spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
+import { intakeClosed, spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
 
 const volumeWaitMs = 2000;
 const openingReason = { code: 'SPOOL_OPENING', words: 'The spool is being opened; try again in a moment.' };
@@ -53,6 +52,8 @@ export interface SpoolOptions {
   /** The data directory: `spool/` and `ledger.db` lie in it. Locked by this process. */
   readonly dataDirectory: string;
   readonly reserveBytes: number;
+  /** Written in advance in idle moments. */
+  readonly preparedBytes: number;
   /** Of one segment file; by the size of the volume where it is not given. */
   readonly segmentBytes?: number;
   /** Where an instance goes; frozen in its trailer. Never empty. */
@@ -144,9 +145,10 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   #newStore(): SegmentStore {
-    const { disk, dataDirectory, keyring, log, segmentBytes } = this.#options;
+    const { disk, dataDirectory, keyring, log, segmentBytes, preparedBytes } = this.#options;
     return new SegmentStore({
       disk,
+      preparedBytes,
       directory: join(dataDirectory, 'spool'),
       findKey: (epochId) => keyring.epochKey(epochId),
       log,
@@ -184,14 +186,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
 
   async begin(facts: AdmissionFacts): Promise<IncomingObject> {
     const gate = this.intakeGate();
-    if (!gate.open) {
-      throw new GantryError({
-        code: gate.reason.code,
-        kind: 'transient',
-        message: gate.reason.words,
-        nextStep: 'See the status page.',
-      });
-    }
+    if (!gate.open) throw intakeClosed(gate.reason);
     const receivedAt = this.#options.clock.now();
     const objectId = newObjectId(receivedAt);
     const epoch = this.#options.keyring.currentEpoch();

@@ -205,6 +205,10 @@ export class Volume {
   }
 }
 
+export function intakeClosed({ code, words }: Reason): GantryError {
+  return new GantryError({ code, kind: 'transient', message: words, nextStep: 'See the status page.' });
+}
+
 export function volumeMissing(): GantryError {
   return new GantryError({
     code: 'SPOOL_VOLUME_MISSING',

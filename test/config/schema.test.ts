@@ -38,6 +38,7 @@ describe('defaults', () => {
     });
     expect(config.spool).toEqual({
       reserveBytes: 2_000_000_000,
+      preparedBytes: 536_870_912,
       keepVerifiedHours: 72,
       purgeSchedule: '*/10 * * * *',
     });

@@ -37,6 +37,7 @@ async function openShelf(
   path: string,
   digests: Shelf['digests'] = new Map(),
   disk: Disk = nodeDisk,
+  preparedBytes = 0,
 ): Promise<Shelf> {
   const shelf: Shelf = {
     path,
@@ -49,6 +50,7 @@ async function openShelf(
       log: silentLog,
       isShort: () => shelf.isShort,
       segmentBytes: megabyte,
+      preparedBytes,
     }),
   };
   const fresh = readdirSync(join(path, 'spool')).length === 0;
@@ -198,6 +200,21 @@ describe('objects in segments', () => {
     await writer.abort();
     expect(unfinishedObjects(shelf.path)).toEqual([]);
     await expectAll(await reopened(shelf));
+  });
+});
+
+describe('segments that are prepared', () => {
+  it('are written in idle moments, used first, and still known after a restart', async () => {
+    const shelf = await openShelf(temporary(), new Map(), nodeDisk, 3 * megabyte);
+    await expect.poll(() => shelf.store.spareBytes, { timeout: 20_000 }).toBe(3 * megabyte);
+    const before = segmentBytes(shelf.path);
+    for (let n = 0; n < 8; n += 1) await put(shelf, 200_000);
+    expect(segmentBytes(shelf.path)).toBe(before);
+    await shelf.store.close();
+    const again = await openShelf(shelf.path, shelf.digests, nodeDisk, 3 * megabyte);
+    expect(again.store.spareBytes).toBe(megabyte);
+    await recover(again);
+    await expectAll(again);
   });
 });
 
