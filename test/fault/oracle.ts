@@ -138,16 +138,13 @@ function openKept(path: string, keystore: OpenedKeystore): Kept {
 async function readArchive(directory: string | null): Promise<Kept[]> {
   if (directory === null) return [];
   const files = join(directory, 'instances');
-  return Promise.all(
-    readdirSync(files)
-      .map((name) => join(files, name))
-      .map(async (path) => ({
-        path,
-        uid: (await readPart10Head(path)).SOPInstanceUID,
-        digest: sha256(await readDataSet(path)),
-        conflict: false,
-      })),
-  );
+  const kept: Kept[] = [];
+  for (const name of readdirSync(files)) {
+    const path = join(files, name);
+    const { SOPInstanceUID: uid } = await readPart10Head(path);
+    kept.push({ path, uid, digest: sha256(await readDataSet(path)), conflict: false });
+  }
+  return kept;
 }
 
 function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {
@@ -155,7 +152,8 @@ function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {
 }
 
 function repeated(names: readonly string[]): string[] {
-  return names.filter((name, index) => names.indexOf(name) < index);
+  const seen = new Set<string>();
+  return names.filter((name) => seen.size === seen.add(name).size);
 }
 
 function add(map: Map<string, Set<string>>, key: string, value: string): void {

@@ -218,16 +218,17 @@ export class RawClient {
     });
   }
 
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /** @param from the address of this machine to call from */
+  static async connect(port: number, from = '127.0.0.1'): Promise<RawClient> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true });
     const client = new RawClient(socket);
     await once(socket, 'connect');
     return client;
   }
 
   /** Connects and associates; fails unless the answer is an A-ASSOCIATE-AC. */
-  static async associate(port: number, request: WireRequest = {}): Promise<RawClient> {
-    const client = await RawClient.connect(port);
+  static async associate(port: number, request: WireRequest = {}, from = '127.0.0.1'): Promise<RawClient> {
+    const client = await RawClient.connect(port, from);
     client.send(associateRequest(request));
     const answer = await client.next();
     if (answer?.type !== 2)
