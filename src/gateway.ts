@@ -6,7 +6,6 @@ import { intakeOptions } from './gateway-intake.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
-import { Metrics } from './health/metrics.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
@@ -166,13 +165,16 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     current: () => rooms.status.report(),
     onChange: (listener: () => void) => spool.onWork(listener),
   };
-  const metrics = new Metrics({
-    status: status.current,
-    counters: {
-      forwardedInstances: () => forwardedByResult(rooms.destinations),
-      rejectedAssociations: () => rooms.listener.stats().refusalCounts,
-    },
-    configuredModalities: () => Object.keys(config.modalities),
+  const loadMetrics = lazily(async () => {
+    const { Metrics } = await import('./health/metrics.ts');
+    return new Metrics({
+      status: status.current,
+      counters: {
+        forwardedInstances: () => forwardedByResult(rooms.destinations),
+        rejectedAssociations: () => rooms.listener.stats().refusalCounts,
+      },
+      configuredModalities: () => Object.keys(config.modalities),
+    });
   });
   const server = new WebServer({
     ...config.web,
@@ -180,7 +182,10 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     log,
     clock,
     status,
-    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    metrics: async () => {
+      const metrics = await loadMetrics();
+      return { contentType: metrics.contentType, text: await metrics.text() };
+    },
     page: await loadPage(),
     readiness: () => {
       const gate = spool.intakeGate();
@@ -198,6 +203,12 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
   await control.start();
   stack.defer(() => control.stop());
   return bound;
+}
+
+/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
 }
 
 function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {

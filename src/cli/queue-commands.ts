@@ -78,15 +78,15 @@ function addListing(queue: Command): void {
         after: after ?? null,
       };
       const { entries, next } = await withOperator(data, (operator) => operator.list(filter));
-      console.log(json === true ? JSON.stringify(entries, null, 2) : tableOf(entries));
+      console.log(json === true ? JSON.stringify(entries, null, 2) : await tableOf(entries));
       // Beside what a script reads.
       if (next !== null) console.error(`There are more: list on with --after ${next}`);
     });
 }
 
-function tableOf(entries: readonly QueueEntryView[]): string {
+async function tableOf(entries: readonly QueueEntryView[]): Promise<string> {
   const head = ['object', 'destination', 'state', 'modality', 'size', 'received', 'attempts', 'reason'];
-  const table = plainTable(head);
+  const table = await plainTable(head);
   for (const one of entries) {
     table.push([
       one.objectId,

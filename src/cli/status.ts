@@ -7,10 +7,10 @@ import { megabytes, plainTable } from './words.ts';
 export async function status({ data, json = false }: { data: string; json?: boolean }): Promise<void> {
   await using control = new ControlClient(join(data, 'control.sock'));
   const report = await control.status();
-  console.log(json ? JSON.stringify(report, null, 2) : inWords(report));
+  console.log(json ? JSON.stringify(report, null, 2) : await inWords(report));
 }
 
-function inWords(report: StatusReport): string {
+async function inWords(report: StatusReport): Promise<string> {
   const { queue, totals, disk, intake } = report;
   const lines = [
     `${report.verdict.toUpperCase()}: ${report.reason}`,
@@ -23,7 +23,7 @@ function inWords(report: StatusReport): string {
     `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
     '',
   ];
-  const table = plainTable(['destination', 'state', 'queued', 'delivered', 'verified', 'reason']);
+  const table = await plainTable(['destination', 'state', 'queued', 'delivered', 'verified', 'reason']);
   for (const [name, destination] of Object.entries(report.destinations)) {
     const { state, queued, delivered, verified, reason } = destination;
     table.push([name, state, queued, delivered, verified, reason?.words ?? '']);

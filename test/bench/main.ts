@@ -1,7 +1,9 @@
+import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchLarge } from './large.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  idle: benchIdle,
   intake: benchIntake,
   large: benchLarge,
 };

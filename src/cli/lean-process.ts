@@ -1,0 +1,34 @@
+import { flushCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+/*
+ * What a gateway that runs for months is to be started with, and what can be given to a process only at its start:
+ * - young objects in 2 MB: V8 lets that space grow to 32 MB while modules are loaded, and to more under load, and
+ *   keeps it. Collecting it more often costs no more CPU: what image data leaves there is dead by then;
+ * - two arenas of malloc: by default each of some 24 threads has its own, and keeps what it had at its peak;
+ * - the compile cache: with it the TypeScript compiler is never loaded, in either thread, once the sources have been
+ *   compiled by an earlier start. It lies beside the packages: whoever can write there can change the code itself.
+ */
+const nodeOptions = ['--max-semi-space-size=1', '--expose-gc'];
+const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'gantry');
+
+/**
+ * Starts this program anew within the same process (same id, same input and output), unless it was started lean
+ * already or the system cannot do that. Call it before anything is opened. Returns where nothing was to be done.
+ */
+export function continueLean(): void {
+  const { execve, execPath, execArgv, argv, env } = process;
+  const startedLean = nodeOptions.every((option) => execArgv.includes(option));
+  if (startedLean || execve === undefined || process.platform === 'win32') return;
+  execve(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
+    MALLOC_ARENA_MAX: '2',
+    NODE_COMPILE_CACHE: compileCache,
+    ...env,
+  });
+}
+
+/** Keeps what was compiled for the next start, and gives back what the start has left behind. Takes some 0.1 s. */
+export function tidyAfterStart(): void {
+  flushCompileCache();
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
