@@ -30,7 +30,11 @@ interface Change {
 const states = ['queued', 'delivered', 'verified', 'accepted', 'held', 'quarantined', 'conflict'] as const;
 
 const changes: readonly Change[] = [
-  { name: 'retry', description: 'make waiting and parked deliveries due now', mayAll: true },
+  {
+    name: 'retry',
+    description: 'make waiting and parked deliveries, and the proof of delivered ones, due now',
+    mayAll: true,
+  },
   { name: 'release', description: 'send held and quarantined deliveries after all', mayAll: true },
   { name: 'discard', description: 'delete objects unsent, for good', mayAll: false },
 ];

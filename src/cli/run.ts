@@ -63,7 +63,7 @@ async function start({ data, config }: RunOptions, log: Log): Promise<Gateway> {
       died: (error) => {
         log.error(
           { code: 'DIED', error },
-          'a part of the gateway ended by itself; the process ends and is to be started again',
+          'a part of the gateway ended by itself. Nothing received is lost; the process ends and is to be started again',
         );
         process.exit(exitCodes.failed);
       },

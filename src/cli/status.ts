@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StatusReport } from '../health/status.ts';
+import type { DestinationReport, StatusReport } from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
 import { megabytes, plainTable } from './words.ts';
 
@@ -9,6 +9,15 @@ export async function status({ data, json = false }: { data: string; json?: bool
   const report = await control.status();
   console.log(json ? JSON.stringify(report, null, 2) : await inWords(report));
 }
+
+const stateWords: Readonly<Record<DestinationReport['state'], string>> = {
+  untried: 'being tried, no answer yet',
+  up: 'connected',
+  waiting: 'waiting to try again',
+  down: 'not reachable',
+  paused: 'not sending',
+  removed: 'removed from the settings',
+};
 
 async function inWords(report: StatusReport): Promise<string> {
   const { queue, totals, disk, intake } = report;
@@ -23,10 +32,19 @@ async function inWords(report: StatusReport): Promise<string> {
     `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
     '',
   ];
-  const table = await plainTable(['destination', 'state', 'queued', 'delivered', 'verified', 'reason']);
+  const table = await plainTable([
+    'destination',
+    'state',
+    'queued',
+    'delivered',
+    'verified',
+    'last confirmed',
+    'reason',
+  ]);
   for (const [name, destination] of Object.entries(report.destinations)) {
-    const { state, queued, delivered, verified, reason } = destination;
-    table.push([name, state, queued, delivered, verified, reason?.words ?? '']);
+    const { state, queued, delivered, verified, lastVerifiedAt, reason } = destination;
+    const confirmed = lastVerifiedAt ?? 'not since the start';
+    table.push([name, stateWords[state], queued, delivered, verified, confirmed, reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
 }

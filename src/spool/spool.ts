@@ -275,10 +275,13 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.call('entries', filter, after, entriesMax);
   }
 
-  /** Makes waiting, held or quarantined deliveries due now. Conflicts are for {@link resolveConflict}. */
+  /**
+   * Makes waiting, held or quarantined deliveries due now, and for delivered ones the look that proves them.
+   * Conflicts are for {@link resolveConflict}.
+   */
   async retry(
     filter: QueueFilter,
-    states: readonly DeliveryState[] = ['queued', 'held', 'quarantined'],
+    states: readonly DeliveryState[] = ['queued', 'delivered', 'held', 'quarantined'],
   ): Promise<number> {
     const count = await this.#db.call('requeue', { ...filter, states }, this.#now());
     this.#workMade();

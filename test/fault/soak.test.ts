@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
-import type { HeapUse } from '../fixtures/heap-inspector.ts';
+import type { HeapUse } from '../fixtures/process-inspector.ts';
 import { campaign, say } from './campaign.ts';
 import { spotless } from './oracle.ts';
 import { Soak } from './soak.ts';

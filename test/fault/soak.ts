@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import { rssBytes } from '../bench/process-stats.ts';
 import { type GatewayProcess, startGatewayUnder } from '../fixtures/gateway-process.ts';
-import { HeapInspector, type HeapUse } from '../fixtures/heap-inspector.ts';
+import { type HeapUse, ProcessInspector } from '../fixtures/process-inspector.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import type { Campaign } from './campaign.ts';
 import { type Judgement, Oracle } from './oracle.ts';
@@ -38,7 +38,7 @@ export class Soak implements AsyncDisposable {
   readonly troubles = new Troubles();
   readonly gateway: GatewayProcess;
   readonly #archive: ArchiveProcess;
-  readonly #inspector: HeapInspector;
+  readonly #inspector: ProcessInspector;
   readonly #campaign: Campaign;
   readonly #shape: SoakShape;
   readonly #visitors: Visitors;
@@ -48,7 +48,7 @@ export class Soak implements AsyncDisposable {
   acknowledgements = 0;
 
   private constructor(
-    parts: { gateway: GatewayProcess; archive: ArchiveProcess; inspector: HeapInspector },
+    parts: { gateway: GatewayProcess; archive: ArchiveProcess; inspector: ProcessInspector },
     campaign: Campaign,
     shape: SoakShape,
   ) {
@@ -70,7 +70,7 @@ export class Soak implements AsyncDisposable {
       join(home, 'data'),
       soakConfig(archive.url),
     );
-    const inspector = await HeapInspector.connect(gateway);
+    const inspector = await ProcessInspector.connect(gateway);
     const soak = new Soak({ gateway, archive, inspector }, campaign, shape);
     await soak.#crowd.gather(shape.idleAssociations, 'associated', perAddressMax);
     await soak.#crowd.gather(shape.muteSockets, 'mute', perAddressMax);
@@ -109,7 +109,7 @@ export class Soak implements AsyncDisposable {
   async heap(): Promise<HeapUse> {
     await this.gateway.until(({ queue }) => queue.instances === 0, calmMsMax);
     await this.#visitors.pause();
-    const use = await this.#inspector.use();
+    const use = await this.#inspector.heapUse();
     this.#visitors.start();
     return use;
   }
