@@ -5,7 +5,7 @@ import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts
 import type { Probes } from './health/probes.ts';
 import type { RejectionReport, StatusReport } from './health/status.ts';
 import { buildStatus, type ModalityInput } from './health/status-builder.ts';
-import type { IntakeListener } from './intake/listener.ts';
+import type { IntakeListener, IntakeStats } from './intake/listener.ts';
 import type { Spool } from './spool/spool.ts';
 import type { SpoolCounts } from './spool/types.ts';
 
@@ -44,7 +44,7 @@ export class StatusGatherer {
     const { config, generation } = current;
     const now = clock.now();
     const gate = spool.intakeGate();
-    const { associations, refusals } = listener.stats();
+    const intake = listener.stats();
     return buildStatus({
       now,
       startedAt: this.#startedAt,
@@ -58,10 +58,16 @@ export class StatusGatherer {
         reason: gate.open ? null : gate.reason,
         aeTitle: config.intake.aeTitle,
         port: port(),
-        associations,
-        refusals,
+        associations: intake.associations,
+        associationsMax: intake.associationsMax,
+        idleConnections: intake.idleConnections,
+        idleConnectionsMax: intake.idleConnectionsMax,
+        limits: config.intake.limits,
+        refusalCounts: intake.refusalCounts,
+        refusals: intake.refusals,
       },
-      modalities: this.#modalities(),
+      modalities: this.#modalities(intake),
+      unknownCallers: Object.fromEntries(intake.unknownSenders),
       destinations: Object.fromEntries(destinations.map((one) => [one.name, one.state(now)])),
       disk: this.#disk(now),
       machine: probes.current(),
@@ -76,9 +82,8 @@ export class StatusGatherer {
     return this.#counts.promise;
   }
 
-  #modalities(): Record<string, ModalityInput> {
+  #modalities({ modalities: heard }: IntakeStats): Record<string, ModalityInput> {
     const { listener, current } = this.#parts;
-    const heard = listener.stats().modalities;
     return Object.fromEntries(
       Object.entries(current.config.modalities).map(([name, { aeTitle }]) => [
         name,

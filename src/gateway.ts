@@ -171,7 +171,8 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
       status: status.current,
       counters: {
         forwardedInstances: () => forwardedByResult(rooms.destinations),
-        rejectedAssociations: () => rooms.listener.stats().refusalCounts,
+        storeResponses: () => rooms.listener.stats().statuses,
+        longPdus: () => rooms.listener.stats().longPdus,
       },
       configuredModalities: () => Object.keys(config.modalities),
     });

@@ -25,7 +25,7 @@ async function inWords(report: StatusReport): Promise<string> {
     `${report.verdict.toUpperCase()}: ${report.reason}`,
     ...(report.nextStep === null ? [] : [`Next step: ${report.nextStep}`]),
     '',
-    `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} associations open.`,
+    `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} of ${intake.associationsMax} associations open.`,
     `Waiting: ${queue.instances} instances of ${queue.studies} studies, ${megabytes(queue.bytes)}, oldest ${queue.oldestAgeSeconds} s.`,
     `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,

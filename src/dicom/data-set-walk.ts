@@ -62,21 +62,23 @@ class PlainWalk implements DataSetWalk {
   }
 }
 
-const notDeflated: WalkFailure = {
-  kind: 'bad-structure',
-  code: 'DICOM_NOT_DEFLATED',
-  words: 'Deflated data set cannot be inflated',
-};
-const deflateTruncated: WalkFailure = {
-  kind: 'truncated',
-  code: 'DICOM_TRUNCATED',
-  words: 'Deflated data set ends too early',
-};
-const bomb: WalkFailure = {
-  kind: 'bomb',
-  code: 'DICOM_INFLATES_TOO_FAR',
-  words: 'Deflated data set inflates beyond all measure',
-};
+export const inflationFailures = {
+  notDeflated: {
+    kind: 'bad-structure',
+    code: 'DICOM_NOT_DEFLATED',
+    words: 'Deflated data set cannot be inflated',
+  },
+  truncated: {
+    kind: 'truncated',
+    code: 'DICOM_DEFLATE_TRUNCATED',
+    words: 'Deflated data set ends too early',
+  },
+  bomb: {
+    kind: 'bomb',
+    code: 'DICOM_INFLATES_TOO_FAR',
+    words: 'Deflated data set inflates beyond all measure',
+  },
+} as const satisfies Record<string, WalkFailure>;
 
 /**
  * Inflates a data set piece by piece, shows each piece to the walker and forgets it. The stream's own
@@ -105,7 +107,8 @@ class InflatingWalk implements DataSetWalk {
       this.#wake();
     });
     this.#inflate.on('error', (error: NodeJS.ErrnoException) => {
-      this.#failure ??= error.code === 'Z_BUF_ERROR' ? deflateTruncated : notDeflated;
+      this.#failure ??=
+        error.code === 'Z_BUF_ERROR' ? inflationFailures.truncated : inflationFailures.notDeflated;
       this.#wake();
     });
     this.#inflate.on('close', () => this.#wake());
@@ -145,7 +148,7 @@ class InflatingWalk implements DataSetWalk {
     if (this.#failure !== null) return;
     this.#inflatedBytes += bytes.length;
     this.#walker.push(bytes);
-    this.#failure = this.#isBomb() ? bomb : this.#walker.failure;
+    this.#failure = this.#isBomb() ? inflationFailures.bomb : this.#walker.failure;
     if (this.#failure !== null) this.#inflate.destroy();
   }
 

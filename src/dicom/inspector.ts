@@ -1,7 +1,13 @@
-import { type DataSetWalk, type InflationLimits, inflationLimits, walkDataSet } from './data-set-walk.ts';
+import {
+  type DataSetWalk,
+  type InflationLimits,
+  inflationFailures,
+  inflationLimits,
+  walkDataSet,
+} from './data-set-walk.ts';
 import type { HeaderFacts } from './header-facts.ts';
-import { HeaderPeek, type PeekFailure } from './peek.ts';
-import type { WalkFailure } from './walker.ts';
+import { HeaderPeek, type PeekFailure, peekFailures } from './peek.ts';
+import { type WalkFailure, walkFailures } from './walker.ts';
 
 /** Why a data set cannot be taken. */
 export interface InspectionFailure {
@@ -46,6 +52,13 @@ export class DataSetInspector {
     return failure === null ? { ok: true, facts: this.#peek.facts() } : inspectionFailure(failure);
   }
 }
+
+/** Every reason there is not to take a data set. */
+export const inspectionFailures: readonly InspectionFailure[] = [
+  ...Object.values(walkFailures),
+  ...Object.values(inflationFailures),
+  ...Object.values(peekFailures),
+].map(inspectionFailure);
 
 function inspectionFailure({ kind, code, words }: WalkFailure | PeekFailure): InspectionFailure {
   const unparsable = kind === 'bad-structure' || kind === 'ambiguous';

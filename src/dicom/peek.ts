@@ -16,16 +16,18 @@ export interface PeekFailure {
   readonly words: string;
 }
 
-const illegalUid: PeekFailure = {
-  kind: 'illegal-uid',
-  code: 'DICOM_ILLEGAL_UID',
-  words: 'A UID of the data set is not a legal UID',
-};
-const ambiguousUid: PeekFailure = {
-  kind: 'ambiguous',
-  code: 'DICOM_AMBIGUOUS_UID',
-  words: 'The data set holds two different UIDs in one place',
-};
+export const peekFailures = {
+  illegalUid: {
+    kind: 'illegal-uid',
+    code: 'DICOM_ILLEGAL_UID',
+    words: 'A UID of the data set is not a legal UID',
+  },
+  ambiguousUid: {
+    kind: 'ambiguous',
+    code: 'DICOM_AMBIGUOUS_UID',
+    words: 'The data set holds two different UIDs in one place',
+  },
+} as const satisfies Record<string, PeekFailure>;
 
 const uidTags: ReadonlySet<number> = new Set([
   tags.SOPClassUID,
@@ -83,9 +85,9 @@ export class HeaderPeek implements WalkHooks {
 
   /** An empty UID counts as a missing one. Two that differ would let archives disagree about which it is. */
   #checkUid(tag: number, text: string, cut: boolean): void {
-    if (cut || (text !== '' && parseUid(text) === null)) this.#failure ??= illegalUid;
+    if (cut || (text !== '' && parseUid(text) === null)) this.#failure ??= peekFailures.illegalUid;
     const earlier = this.#texts.get(tag);
-    if (earlier !== undefined && earlier !== text) this.#failure ??= ambiguousUid;
+    if (earlier !== undefined && earlier !== text) this.#failure ??= peekFailures.ambiguousUid;
   }
 
   #text(tag: number): string {

@@ -66,6 +66,11 @@ export const storeStatuses = {
 
 export type StoreStatusName = keyof typeof storeStatuses;
 
+/** As people write it: four hexadecimal digits. */
+export function storeStatusText({ status }: Pick<StoreStatus, 'status'>): string {
+  return status.toString(16).toUpperCase().padStart(4, '0');
+}
+
 /** VR LO, PS3.7 §C: at most 64 characters. */
 export const errorCommentCharsMax = 64;
 

@@ -13,7 +13,7 @@ export type WalkVerdict = { readonly kind: 'complete' } | WalkFailure;
 
 export const complete: WalkVerdict = { kind: 'complete' };
 
-const failures = {
+export const walkFailures = {
   truncated: {
     kind: 'truncated',
     code: 'DICOM_TRUNCATED',
@@ -150,9 +150,9 @@ export class LengthWalker {
 
   finish(): WalkVerdict {
     if (this.#failure !== null) return this.#failure;
-    if (this.#position === 0 && this.#headerFilled === 0) return failures.empty;
+    if (this.#position === 0 && this.#headerFilled === 0) return walkFailures.empty;
     const whole = this.#headerFilled === 0 && this.#valueLeft === 0 && this.#frames.length === 1;
-    return whole ? complete : failures.truncated;
+    return whole ? complete : walkFailures.truncated;
   }
 
   /** @returns bytes used */
@@ -198,7 +198,7 @@ export class LengthWalker {
     const tag = readTag(bytes, at, bigEndian);
     this.#position += headerLength;
     this.#elements++;
-    if (this.#position > this.#frame.limit) return this.#fail(failures.innerLength);
+    if (this.#position > this.#frame.limit) return this.#fail(walkFailures.innerLength);
     if (holds !== 'elements') {
       this.#enterItem(tag, read32(bytes, at + 4, bigEndian));
     } else if (isStructure(tag)) {
@@ -228,7 +228,7 @@ export class LengthWalker {
     else if (undefinedHolds === 'fragments') this.#openFragments(tag);
     // PS3.5 §6.2.2 note: UN of undefined length holds items in Implicit VR Little Endian.
     else if (undefinedHolds === 'items') this.#open('items', length, vr !== unknownVr);
-    else this.#fail(failures.undefinedLength);
+    else this.#fail(walkFailures.undefinedLength);
   }
 
   /** Without a VR only an undefined length tells a sequence; one of defined length is skipped like a value. */
@@ -244,26 +244,26 @@ export class LengthWalker {
     if (tag === tags.Item && holds === 'items') {
       this.#open('elements', length, this.#frame.explicitVr);
     } else if (tag === tags.Item) {
-      if (length === undefinedLength) this.#fail(failures.undefinedLength);
+      if (length === undefinedLength) this.#fail(walkFailures.undefinedLength);
       else this.#startFragment(length);
     } else if (tag === tags.SequenceDelimitationItem) {
       if (end === Number.POSITIVE_INFINITY) this.#close();
-    } else this.#fail(failures.notAnItem);
+    } else this.#fail(walkFailures.notAnItem);
   }
 
   /** Among elements: only the delimiter of an open item may come. */
   #leaveItem(tag: number): void {
     const inItem = this.#frames.length > 1;
-    if (tag !== tags.ItemDelimitationItem || !inItem) this.#fail(failures.strayDelimiter);
+    if (tag !== tags.ItemDelimitationItem || !inItem) this.#fail(walkFailures.strayDelimiter);
     else if (this.#frame.end === Number.POSITIVE_INFINITY) this.#close();
   }
 
   #open(holds: Frame['holds'], length: number, explicitVr: boolean): void {
     // A sequence and its item are two levels.
-    if (this.#frames.length > 2 * sequenceDepthMax) return this.#fail(failures.tooDeep);
+    if (this.#frames.length > 2 * sequenceDepthMax) return this.#fail(walkFailures.tooDeep);
     const { limit } = this.#frame;
     const end = length === undefinedLength ? Number.POSITIVE_INFINITY : this.#position + length;
-    if (end !== Number.POSITIVE_INFINITY && end > limit) return this.#fail(failures.innerLength);
+    if (end !== Number.POSITIVE_INFINITY && end > limit) return this.#fail(walkFailures.innerLength);
     const bigEndian = this.#frame.bigEndian && explicitVr;
     this.#frame = { holds, end, limit: Math.min(end, limit), explicitVr, bigEndian };
     this.#frames.push(this.#frame);
@@ -293,7 +293,7 @@ export class LengthWalker {
   }
 
   #beginValue(length: number, use: 'none' | 'wanted' | 'pixels'): void {
-    if (this.#position + length > this.#frame.limit) return this.#fail(failures.innerLength);
+    if (this.#position + length > this.#frame.limit) return this.#fail(walkFailures.innerLength);
     this.#valueLeft = length;
     this.#valueUse = use;
     if (length === 0) this.#endValue();

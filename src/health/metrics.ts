@@ -5,8 +5,10 @@ import type { StatusReport } from './status.ts';
 export interface MetricsCounters {
   /** By what became of the attempt, e.g. `stored`, `retry`, `unknown`, `quarantined`. */
   forwardedInstances(): Readonly<Record<string, number>>;
-  /** By refusal code. */
-  rejectedAssociations(): Readonly<Record<string, number>>;
+  /** Answers to C-STORE, by status in hex. */
+  storeResponses(): Readonly<Record<string, number>>;
+  /** P-DATA-TF PDUs longer than announced. */
+  longPdus(): number;
 }
 
 export interface MetricsOptions {
@@ -21,7 +23,8 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 interface Snapshot {
   readonly report: StatusReport;
   readonly forwarded: Readonly<Record<string, number>>;
-  readonly rejected: Readonly<Record<string, number>>;
+  readonly storeResponses: Readonly<Record<string, number>>;
+  readonly longPdus: number;
   readonly configuredModalities: readonly string[];
 }
 
@@ -133,12 +136,43 @@ const families: readonly Family[] = [
   },
   {
     name: 'gantry_association_rejected_total',
-    help: 'Associations refused or aborted by this box, since the start of the process.',
+    help: 'What was refused, by reason code (deploy/refusals.md), since the start of the process.',
     kind: 'counter',
     labels: ['reason'],
-    read: ({ rejected }) => byWord(rejected, 'reason'),
+    read: ({ report }) => byWord(report.intake.refusalCounts, 'reason'),
+  },
+  {
+    name: 'gantry_store_responses_total',
+    help: 'Answers to C-STORE, by status, since the start of the process.',
+    kind: 'counter',
+    labels: ['status'],
+    read: ({ storeResponses }) => byWord(storeResponses, 'status'),
+  },
+  {
+    name: 'gantry_long_pdus_total',
+    help: 'P-DATA PDUs longer than announced, taken all the same, since the start of the process.',
+    kind: 'counter',
+    read: ({ longPdus }) => single(longPdus),
+  },
+  {
+    name: 'gantry_intake_limit',
+    help: 'Limits in force, by their name in the configuration.',
+    kind: 'gauge',
+    labels: ['limit'],
+    read: ({ report }) => byWord(report.intake.limits, 'limit'),
   },
   gauge('gantry_associations', 'Associations open.', (report) => report.intake.associations),
+  gauge('gantry_associations_max', 'Associations there may be.', (report) => report.intake.associationsMax),
+  gauge(
+    'gantry_idle_connections',
+    'Connections open without an association.',
+    (report) => report.intake.idleConnections,
+  ),
+  gauge(
+    'gantry_idle_connections_max',
+    'Connections without an association there may be.',
+    (report) => report.intake.idleConnectionsMax,
+  ),
   gauge('gantry_intake_open', '1 where new images are taken.', (report) => (report.intake.open ? 1 : 0)),
   perDestination('gantry_destination_up', '1 where the destination takes images.', ({ state }) =>
     state === 'up' || state === 'waiting' ? 1 : 0,
@@ -226,7 +260,8 @@ export class Metrics {
     const snapshot: Snapshot = {
       report: await this.#options.status(),
       forwarded: this.#options.counters.forwardedInstances(),
-      rejected: this.#options.counters.rejectedAssociations(),
+      storeResponses: this.#options.counters.storeResponses(),
+      longPdus: this.#options.counters.longPdus(),
       configuredModalities: this.#options.configuredModalities(),
     };
     for (const { family, fill } of this.#collectors) fill(family.read(snapshot));

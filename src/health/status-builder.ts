@@ -3,6 +3,7 @@ import type {
   DestinationReport,
   MachineReport,
   ModalityReport,
+  ProposalReport,
   RefusalReport,
   RejectionReport,
   StatusReport,
@@ -24,12 +25,13 @@ export interface StatusInputs {
     readonly reason: Reason | null;
     readonly aeTitle: string;
     readonly port: number;
-    readonly associations: number;
     /** Newest first; bounded by intake. */
     readonly refusals: readonly RefusalInput[];
-  };
+  } & Omit<StatusReport['intake'], 'refusals'>;
   /** The configured modalities, by name. */
   readonly modalities: Readonly<Record<string, ModalityInput>>;
+  /** By AE title: when unknown callers that were accepted were last heard; bounded by intake. */
+  readonly unknownCallers: Readonly<Record<string, { readonly lastHeardAt: number }>>;
   /** The configured destinations, by name. */
   readonly destinations: Readonly<Record<string, DestinationInput>>;
   readonly disk: StatusReport['disk'];
@@ -41,10 +43,15 @@ export interface CountsInput {
   readonly queue: StatusReport['queue'];
   readonly totals: StatusReport['totals'];
   readonly destinations: Readonly<Record<string, DestinationCountsInput>>;
-  /** By configured name, or by AE title for unknown callers that were accepted. */
-  readonly modalities: Readonly<
-    Record<string, { readonly received: number; readonly lastReceivedAt: number }>
-  >;
+  /** By configured name. */
+  readonly modalities: Readonly<Record<string, SenderCountsInput>>;
+  /** By AE title: unknown callers that were accepted. */
+  readonly unknownCallers: Readonly<Record<string, SenderCountsInput>>;
+}
+
+export interface SenderCountsInput {
+  readonly received: number;
+  readonly lastReceivedAt: number;
 }
 
 export type DestinationCountsInput = Pick<
@@ -128,15 +135,8 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     startedAt: iso(inputs.startedAt),
     queue: counts.queue,
     totals: counts.totals,
-    intake: {
-      open: intake.open,
-      reason: intake.reason,
-      aeTitle: intake.aeTitle,
-      port: intake.port,
-      associations: intake.associations,
-      refusals: intake.refusals.map(refusalReport),
-    },
-    modalities: Object.fromEntries(gatherModalities(inputs)),
+    intake: { ...intake, refusals: intake.refusals.map(refusalReport) },
+    modalities: Object.fromEntries([...gatherModalities(inputs), ...gatherUnknownCallers(inputs)]),
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     machine: inputs.machine,
@@ -187,36 +187,73 @@ function destinationReport(facts: GatheredDestination): DestinationReport {
 }
 
 function gatherModalities({ modalities, counts }: StatusInputs): [string, ModalityReport][] {
-  const unknown = Object.entries(counts.modalities)
-    .filter(([name]) => !Object.hasOwn(modalities, name))
-    .toSorted(([, a], [, b]) => b.lastReceivedAt - a.lastReceivedAt)
-    .slice(0, unknownCallersMax)
-    .map(([aeTitle, count]): [string, ModalityInput] => [
-      aeTitle,
-      { aeTitle, lastHeardAt: count.lastReceivedAt, lastRefusal: null },
-    ]);
-  return [...Object.entries(modalities), ...unknown].map(([name, input]) => {
-    const count = own(counts.modalities, name);
-    const lastReceivedAt = count?.lastReceivedAt ?? null;
-    const heard = Math.max(input.lastHeardAt ?? 0, lastReceivedAt ?? 0);
-    return [
-      name,
-      {
-        aeTitle: input.aeTitle,
-        // Intake forgets at a restart, the ledger does not.
-        lastHeardAt: heard > 0 ? iso(heard) : null,
-        lastReceivedAt: isoOrNull(lastReceivedAt),
-        received: count?.received ?? 0,
-        lastRefusal: input.lastRefusal === null ? null : refusalReport(input.lastRefusal),
-      },
-    ];
-  });
+  return Object.entries(modalities).map(([name, input]) => [
+    name,
+    senderReport(input, own(counts.modalities, name), true),
+  ]);
 }
 
-/** Member by member: intake knows more of a refusal than the open page is to show. */
+/** The latest ones, of what the ledger counts and what intake has heard: some only try the connection. */
+function gatherUnknownCallers({
+  modalities,
+  unknownCallers,
+  counts,
+}: StatusInputs): [string, ModalityReport][] {
+  const aeTitles = [...new Set([...Object.keys(unknownCallers), ...Object.keys(counts.unknownCallers)])];
+  const callers = aeTitles.map((aeTitle) => {
+    const count = own(counts.unknownCallers, aeTitle);
+    const heardAt = own(unknownCallers, aeTitle)?.lastHeardAt ?? null;
+    const latest = Math.max(heardAt ?? 0, count?.lastReceivedAt ?? 0);
+    return { aeTitle, count, heardAt, latest };
+  });
+  return callers
+    .toSorted((a, b) => b.latest - a.latest)
+    .slice(0, unknownCallersMax)
+    .map(({ aeTitle, count, heardAt }) => [
+      Object.hasOwn(modalities, aeTitle) ? `${aeTitle} (unknown caller)` : aeTitle,
+      senderReport({ aeTitle, lastHeardAt: heardAt, lastRefusal: null }, count, false),
+    ]);
+}
+
+function senderReport(
+  input: ModalityInput,
+  count: SenderCountsInput | undefined,
+  configured: boolean,
+): ModalityReport {
+  const lastReceivedAt = count?.lastReceivedAt ?? null;
+  const heard = Math.max(input.lastHeardAt ?? 0, lastReceivedAt ?? 0);
+  return {
+    configured,
+    aeTitle: input.aeTitle,
+    // Intake forgets at a restart, the ledger does not.
+    lastHeardAt: heard > 0 ? iso(heard) : null,
+    lastReceivedAt: isoOrNull(lastReceivedAt),
+    received: count?.received ?? 0,
+    lastRefusal: input.lastRefusal === null ? null : refusalReport(input.lastRefusal),
+  };
+}
+
+/** Member by member: what intake may come to know beyond this does not get onto the open page by itself. */
 function refusalReport(refusal: RefusalInput): RefusalReport {
-  const { at, address, callingAeTitle, calledAeTitle, code, reason, nextStep } = refusal;
-  return { at: iso(at), address, callingAeTitle, calledAeTitle, code, reason, nextStep };
+  const { at, kind, address, callingAeTitle, calledAeTitle, modalityName } = refusal;
+  const { proposed, code, reason, nextStep, count } = refusal;
+  return {
+    at: iso(at),
+    kind,
+    address,
+    callingAeTitle,
+    calledAeTitle,
+    modalityName,
+    proposed: proposed === null ? null : proposalReport(proposed),
+    code,
+    reason,
+    nextStep,
+    count,
+  };
+}
+
+function proposalReport({ contexts, sopClasses, transferSyntaxes }: ProposalReport): ProposalReport {
+  return { contexts, sopClasses, transferSyntaxes };
 }
 
 /** A name is a key somebody chose: `constructor` must not find what objects inherit. */

@@ -32,10 +32,21 @@ export interface StatusReport {
     readonly aeTitle: string;
     readonly port: number;
     readonly associations: number;
-    /** The last refused or aborted associations, newest first. */
+    readonly associationsMax: number;
+    /** Connections without an association: not yet, or no longer. */
+    readonly idleConnections: number;
+    readonly idleConnectionsMax: number;
+    /** Every limit in force, as the configuration names it. */
+    readonly limits: Readonly<Record<string, number>>;
+    /** What was refused since start, by code. */
+    readonly refusalCounts: Readonly<Record<string, number>>;
+    /** What was refused last, newest first. */
     readonly refusals: readonly RefusalReport[];
   };
-  /** By configured name; unknown callers that were accepted are under their AE title. */
+  /**
+   * By configured name. Unknown callers that were accepted are under their AE title; one that calls itself by the
+   * name of a modality, under `TITLE (unknown caller)`.
+   */
   readonly modalities: Readonly<Record<string, ModalityReport>>;
   readonly destinations: Readonly<Record<string, DestinationReport>>;
   readonly disk: {
@@ -60,16 +71,34 @@ export interface RejectionReport extends Reason {
 }
 
 export interface RefusalReport {
+  /** When it last happened. */
   readonly at: string;
+  /** `closed`: a connection without an association, or one at rest; nothing is lost by it. */
+  readonly kind: 'rejected' | 'aborted' | 'closed' | 'refused object' | 'refused service';
   readonly address: string;
   readonly callingAeTitle: string;
   readonly calledAeTitle: string;
+  /** The configured modality it seems to be, or null. */
+  readonly modalityName: string | null;
+  /** What the device proposed, by name; null where it got not so far. */
+  readonly proposed: ProposalReport | null;
   readonly code: string;
   readonly reason: string;
   readonly nextStep: string;
+  /** How often, as long as it is remembered. */
+  readonly count: number;
+}
+
+/** The first few names of each kind, and how many more there were. */
+export interface ProposalReport {
+  readonly contexts: number;
+  readonly sopClasses: readonly string[];
+  readonly transferSyntaxes: readonly string[];
 }
 
 export interface ModalityReport {
+  /** False for an unknown caller that was accepted. */
+  readonly configured: boolean;
   readonly aeTitle: string;
   readonly lastHeardAt: string | null;
   readonly lastReceivedAt: string | null;

@@ -59,12 +59,12 @@ type Operation =
 
 const noOperation: Operation = { kind: 'none' };
 
-/** Ends of an association that cost nothing where no message was under way. */
-const harmlessAtRest: ReadonlySet<Fault> = new Set<Fault>([
-  faults.idleTimeout,
-  faults.peerAborted,
-  faults.connectionLost,
-  faults.stopping,
+/** Ends of an association that cost nothing where no message was under way, and what they are called then. */
+const harmlessAtRest: ReadonlyMap<Fault, Fault> = new Map<Fault, Fault>([
+  [faults.idleTimeout, faults.idleTimeout],
+  [faults.stopping, faults.stopping],
+  [faults.peerAborted, faults.leftAtRest],
+  [faults.connectionLost, faults.leftAtRest],
 ]);
 
 /** One connection, from TCP to its end. */
@@ -224,11 +224,7 @@ export class IntakeAssociation implements GateHost {
       this.#settling = Promise.allSettled([this.#settling, store.cut()]);
     }
     this.#operation = noOperation;
-    if (fault !== null) {
-      const harmless =
-        this.#caller === null ? fault.abort === null : !this.#messageUnderWay && harmlessAtRest.has(fault);
-      this.#record(harmless ? 'closed' : 'aborted', fault);
-    }
+    if (fault !== null) this.#recordEnd(fault);
     this.#caller = null;
   }
 
@@ -329,6 +325,12 @@ export class IntakeAssociation implements GateHost {
       if (store.dataSetBytes < enough) this.#gate.fail(faults.tooSlow);
       else this.#awaitDataSet(store);
     });
+  }
+
+  #recordEnd(fault: Fault): void {
+    if (this.#caller === null) return this.#record(fault.abort === null ? 'closed' : 'aborted', fault);
+    const harmless = this.#messageUnderWay ? undefined : harmlessAtRest.get(fault);
+    this.#record(harmless === undefined ? 'aborted' : 'closed', harmless ?? fault);
   }
 
   #record(kind: RefusalKind, { code, message, nextStep }: Omit<Fault, 'abort'>): void {

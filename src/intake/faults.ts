@@ -33,7 +33,7 @@ const byPolicy = { source: 0, reason: 0 } as const;
 
 /** Nobody can set anything right where the device breaks the protocol. */
 export const senderBroken =
-  'Nothing is wrong with the network or the settings. Ask the vendor of the sending device, and name this code.';
+  'Not a matter of network or settings: ask the vendor of the device, and name this code.';
 
 export const faults = {
   http: {
@@ -190,6 +190,12 @@ export const faults = {
     code: 'CONNECTION_LOST',
     message: 'The connection broke without a release; what was not answered counts as not received.',
     nextStep: 'Check the network, and send again what the device did not get an answer for.',
+    abort: null,
+  },
+  leftAtRest: {
+    code: 'LEFT_WITHOUT_RELEASE',
+    message: 'The device left without releasing its association; nothing was under way.',
+    nextStep: 'Nothing needs to be done: every object it sent had been answered.',
     abort: null,
   },
   internal: {

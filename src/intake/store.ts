@@ -1,13 +1,14 @@
-import { type FailureText, GantryError } from '../base/errors.ts';
+import { GantryError } from '../base/errors.ts';
 import type { HeaderFacts } from '../dicom/header-facts.ts';
 import { DataSetInspector, type Inspection } from '../dicom/inspector.ts';
-import { errorComment, type StoreStatus, storeStatuses } from '../dicom/statuses.ts';
+import { errorComment, storeStatuses } from '../dicom/statuses.ts';
 import { parseUid, type SOPClassUID, type SOPInstanceUID } from '../dicom/uid.ts';
 import type { AdmitOutcome, IncomingObject, SpoolIntake } from '../spool/types.ts';
 import type { Caller } from './admission.ts';
 import type { CommandSet } from './command-set.ts';
-import { faults, ProtocolFault, senderBroken } from './faults.ts';
+import { faults, ProtocolFault } from './faults.ts';
 import type { AcceptedContext } from './negotiation.ts';
+import { dataSetNextStep, type ObjectRefusal, objectRefusals } from './object-refusals.ts';
 import { spoolRefusal } from './spool-reasons.ts';
 
 export interface StoreDeps {
@@ -26,13 +27,10 @@ export interface StoreRequest {
   readonly messageIdInUse: boolean;
 }
 
-/** Why an object was not taken: PHI-free. */
-export type StoreRefusal = Omit<FailureText, 'kind'>;
-
 /** What the peer is told, and what came of it. */
 export type StoreAnswer = { readonly status: number; readonly comment: string } & (
   | { readonly outcome: AdmitOutcome; readonly refusal: null }
-  | { readonly outcome: null; readonly refusal: StoreRefusal }
+  | { readonly outcome: null; readonly refusal: ObjectRefusal['why'] }
 );
 
 /**
@@ -62,15 +60,14 @@ export class StoreOperation {
     const SOPClassUID = parseUid<SOPClassUID>(command.AffectedSOPClassUID ?? '');
     const SOPInstanceUID = parseUid<SOPInstanceUID>(command.AffectedSOPInstanceUID ?? '');
     const gate = this.#deps.spool.intakeGate();
-    if (messageIdInUse) return this.#refuse(storeStatuses.duplicateMessageId, objectRefusals.messageIdInUse);
+    if (messageIdInUse) return this.#refuse(objectRefusals.messageIdInUse);
     if (SOPClassUID === null || SOPClassUID !== context.SOPClassUID || !sopClassStored) {
-      return this.#refuse(storeStatuses.sopClassRefused, objectRefusals.sopClass);
+      return this.#refuse(objectRefusals.sopClass);
     }
-    if (SOPInstanceUID === null)
-      return this.#refuse(storeStatuses.cannotUnderstand, objectRefusals.instanceUid);
-    if (!command.hasDataSet) return this.#refuse(storeStatuses.cannotUnderstand, objectRefusals.noDataSet);
+    if (SOPInstanceUID === null) return this.#refuse(objectRefusals.instanceUid);
+    if (!command.hasDataSet) return this.#refuse(objectRefusals.noDataSet);
     if (!gate.open) {
-      return this.#refuse(storeStatuses.outOfResources, spoolRefusal(gate.reason));
+      return this.#refuse({ status: storeStatuses.outOfResources, why: spoolRefusal(gate.reason) });
     }
     this.#inspector = new DataSetInspector(context.TransferSyntaxUID);
     this.#opening = this.#open({
@@ -108,7 +105,7 @@ export class StoreOperation {
       if (this.#refusal === null && inspection.ok) return this.#commit(inspection.facts);
     }
     await this.cut();
-    return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
+    return this.#refusal ?? refusalAnswer(objectRefusals.internal);
   }
 
   /** The object will not be completed: nothing of it stays. Never rejects. */
@@ -144,41 +141,38 @@ export class StoreOperation {
   #judge(inspection: Inspection): void {
     if (!inspection.ok) {
       const { code, words } = inspection;
-      this.#refuse(
-        { ...storeStatuses.cannotUnderstand, words },
-        { code, message: `${words}.`, nextStep: dataSetNextStep },
-      );
+      const why = { code, message: `${words}.`, nextStep: dataSetNextStep };
+      this.#refuse({ status: { ...storeStatuses.cannotUnderstand, words }, why });
       return;
     }
     const { command } = this.#request;
     const { SOPClassUID, SOPInstanceUID } = inspection.facts;
     if (SOPInstanceUID === null || SOPClassUID === null) {
-      const words = 'The data set has no SOP Instance or SOP Class UID';
-      this.#refuse({ ...storeStatuses.mismatch, words }, objectRefusals.uidMissing);
+      this.#refuse(objectRefusals.uidMissing);
     } else if (
       SOPInstanceUID !== command.AffectedSOPInstanceUID ||
       SOPClassUID !== command.AffectedSOPClassUID
     ) {
-      this.#refuse(storeStatuses.mismatch, objectRefusals.uidMismatch);
+      this.#refuse(objectRefusals.uidMismatch);
     }
   }
 
   async #commit(facts: HeaderFacts): Promise<StoreAnswer> {
     const incoming = this.#incoming;
     this.#incoming = null; // from here on it is the spool's alone to end
-    if (incoming === null) return refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
+    if (incoming === null) return refusalAnswer(objectRefusals.internal);
     const { StudyInstanceUID, SeriesInstanceUID, Modality, image } = facts;
     try {
       const outcome = await incoming.commit({ StudyInstanceUID, SeriesInstanceUID, Modality, image });
       return { status: storeStatuses[outcome].status, comment: '', outcome, refusal: null };
     } catch (error) {
       await this.#refuseFor(error);
-      return this.#refusal ?? refusalAnswer(storeStatuses.processingFailure, objectRefusals.internal);
+      return this.#refusal ?? refusalAnswer(objectRefusals.internal);
     }
   }
 
-  #refuse(status: StoreStatus, why: StoreRefusal): undefined {
-    this.#refusal ??= refusalAnswer(status, why);
+  #refuse(refusal: ObjectRefusal): undefined {
+    this.#refusal ??= refusalAnswer(refusal);
     return undefined;
   }
 
@@ -186,9 +180,12 @@ export class StoreOperation {
   #refuseFor(error: unknown): Promise<void> {
     if (error instanceof GantryError && error.code.startsWith('SPOOL_')) {
       const { code, message: words } = error;
-      this.#refuse({ ...storeStatuses.outOfResources, words }, spoolRefusal({ code, words }));
+      this.#refuse({
+        status: { ...storeStatuses.outOfResources, words },
+        why: spoolRefusal({ code, words }),
+      });
     } else {
-      this.#refuse(storeStatuses.processingFailure, objectRefusals.internal);
+      this.#refuse(objectRefusals.internal);
     }
     return this.#abandon();
   }
@@ -203,49 +200,6 @@ export class StoreOperation {
   }
 }
 
-function refusalAnswer(status: StoreStatus, refusal: StoreRefusal): Extract<StoreAnswer, { outcome: null }> {
-  return { status: status.status, comment: errorComment(status.words), outcome: null, refusal };
+function refusalAnswer({ status, why }: ObjectRefusal): Extract<StoreAnswer, { outcome: null }> {
+  return { status: status.status, comment: errorComment(status.words), outcome: null, refusal: why };
 }
-
-/** For all that the inspector finds. */
-export const dataSetNextStep =
-  'Send the object again. If it is refused again, it is broken at the device: ask its vendor, and name this code.';
-
-export const objectRefusals = {
-  messageIdInUse: {
-    code: 'MESSAGE_ID_IN_USE',
-    message: 'The device used one message number for two objects at once.',
-    nextStep: senderBroken,
-  },
-  sopClass: {
-    code: 'SOP_CLASS_REFUSED',
-    message: 'The object is of a class that is not stored here, or not the one agreed on.',
-    nextStep:
-      'If the class is private or new, set "unknownSopClasses" to "accept" in the configuration; if not, ask the vendor.',
-  },
-  instanceUid: {
-    code: 'ILLEGAL_INSTANCE_UID',
-    message: 'The device named the object by something that is not a legal UID.',
-    nextStep: senderBroken,
-  },
-  noDataSet: {
-    code: 'NO_DATA_SET',
-    message: 'The device sent an object without any data.',
-    nextStep: senderBroken,
-  },
-  uidMissing: {
-    code: 'UID_MISSING',
-    message: 'The object does not say which instance or class it is.',
-    nextStep: senderBroken,
-  },
-  uidMismatch: {
-    code: 'UID_MISMATCH',
-    message: 'The object inside is not the one the device announced.',
-    nextStep: senderBroken,
-  },
-  internal: {
-    code: 'STORE_FAILED',
-    message: 'The gateway failed while it stored the object; nothing of it was kept.',
-    nextStep: 'Send the object again. If it is refused again, report this code with the log.',
-  },
-} as const satisfies Record<string, StoreRefusal>;

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { storeStatusText } from '../dicom/statuses.ts';
 import type { Caller } from './admission.ts';
 import type { StoreAnswer } from './store.ts';
 
@@ -38,7 +39,7 @@ export class Tally {
   }
 
   answered(caller: Caller, { status, outcome }: StoreAnswer): void {
-    const hex = status.toString(16).toUpperCase().padStart(4, '0');
+    const hex = storeStatusText({ status });
     this.#byStatus.set(hex, (this.#byStatus.get(hex) ?? 0) + 1);
     if (outcome === null) return this.heard(caller);
     this.received += 1;

@@ -128,12 +128,32 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       reason?.words ?? null,
     );
   }
+  // Of an object that cannot be read the sender is not known.
+  if (instance.start !== 'unreadable') countSender(db, instance);
+}
+
+/** Callers make up AE titles where unknown ones are accepted: the latest are remembered. */
+const unknownCallersMax = 200;
+
+/** A modality counts under its name, an unknown caller under its AE title; the two may be the same word. */
+function countSender(db: LedgerDatabase, instance: NewInstance): void {
+  const { modalityName, callingAeTitle, receivedAt } = instance;
+  const name = modalityName ?? callingAeTitle;
+  const configured = modalityName === null ? 0 : 1;
+  const known = db.get('SELECT 1 FROM sender WHERE configured = ? AND name = ?', configured, name);
   db.run(
-    `INSERT INTO modality (name, received, last_received_at) VALUES (?, 1, ?)
+    `INSERT INTO sender (configured, name, received, last_received_at) VALUES (?, ?, 1, ?)
      ON CONFLICT DO UPDATE SET received = received + 1,
        last_received_at = max(last_received_at, excluded.last_received_at)`,
-    instance.modalityName ?? instance.callingAeTitle,
-    instance.receivedAt,
+    configured,
+    name,
+    receivedAt,
+  );
+  if (known !== undefined || configured === 1) return;
+  db.run(
+    `DELETE FROM sender WHERE configured = 0 AND name NOT IN
+       (SELECT name FROM sender WHERE configured = 0 ORDER BY last_received_at DESC, name LIMIT ?)`,
+    unknownCallersMax,
   );
 }
 

@@ -126,4 +126,16 @@ export const migrations: readonly string[] = [
       ON CONFLICT DO UPDATE SET instances = instances + 1, bytes = bytes + NEW.bytes;
   END;
   `,
+  `
+  CREATE TABLE sender (
+    configured INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    last_received_at INTEGER NOT NULL,
+    PRIMARY KEY (configured, name)
+  ) WITHOUT ROWID;
+  INSERT INTO sender SELECT EXISTS (SELECT 1 FROM instance WHERE modality = name), name, received, last_received_at
+    FROM modality;
+  DROP TABLE modality;
+  `,
 ];

@@ -6,6 +6,7 @@ import {
   type DeliveryState,
   deliveryStates,
   type DestinationCounts,
+  type ModalityCounts,
   type ObjectId,
   type ProofKind,
   type QueueEntry,
@@ -107,15 +108,20 @@ export function counts(db: LedgerDatabase, now: number): SpoolCounts {
       held: of('', 'held'),
     },
     destinations: Object.fromEntries([...scopes].map((name) => [name, destinationCounts(name)])),
-    modalities: Object.fromEntries(
-      db
-        .all('SELECT name, received, last_received_at FROM modality')
-        .map((row) => [
-          row['name'] as string,
-          { received: row['received'] as number, lastReceivedAt: row['last_received_at'] as number },
-        ]),
-    ),
+    modalities: senders(db, true),
+    unknownCallers: senders(db, false),
   };
+}
+
+function senders(db: LedgerDatabase, configured: boolean): Record<string, ModalityCounts> {
+  return Object.fromEntries(
+    db
+      .all('SELECT name, received, last_received_at FROM sender WHERE configured = ?', configured ? 1 : 0)
+      .map((row) => [
+        row['name'] as string,
+        { received: row['received'] as number, lastReceivedAt: row['last_received_at'] as number },
+      ]),
+  );
 }
 
 /** Deliveries in order of admission, a page at a time. @param after the last delivery of the page before */

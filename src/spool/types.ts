@@ -279,7 +279,10 @@ export interface SpoolCounts {
     readonly held: number;
   };
   readonly destinations: Readonly<Record<string, DestinationCounts>>;
+  /** By configured name. */
   readonly modalities: Readonly<Record<string, ModalityCounts>>;
+  /** By AE title: unknown callers that were accepted, the latest ones. */
+  readonly unknownCallers: Readonly<Record<string, ModalityCounts>>;
 }
 
 export interface DestinationCounts {

@@ -5,6 +5,8 @@ import { parseAddressRange, rangesOverlap } from '../../src/config/addresses.ts'
 import { checkConfigText, formatProblems } from '../../src/config/check.ts';
 import { type Config, configJsonSchema, parseConfig } from '../../src/config/schema.ts';
 import { schemaFileText } from '../../src/config/schema-file.ts';
+import { intakeOptions } from '../../src/gateway-intake.ts';
+import { intakeLimitDefaults, intakeTimerDefaults } from '../../src/intake/options.ts';
 
 const cloud = { type: 'stow', url: 'https://archive.example/dicom-web/studies' };
 
@@ -67,6 +69,57 @@ describe('defaults', () => {
       priority: 'routine',
       settleSeconds: 30,
     });
+  });
+});
+
+/** One below the least and one above the most that each limit may be. */
+function limitBounds(): Record<string, [below: number, above: number]> {
+  const intake = configJsonSchema().properties?.['intake'] as ReturnType<typeof configJsonSchema>;
+  const limits = intake.properties?.['limits'] as ReturnType<typeof configJsonSchema>;
+  return Object.fromEntries(
+    Object.entries(limits.properties ?? {}).map(([name, part]) => {
+      const { minimum = Number.NaN, maximum = Number.NaN } = part as { minimum?: number; maximum?: number };
+      return [name, [minimum - 1, maximum + 1]];
+    }),
+  );
+}
+
+describe('limits of the way in', () => {
+  test('where nothing is given, they are what intake itself would take', () => {
+    const { limits, timers } = intakeOptions(accepted(withCloud({})));
+    expect(limits).toEqual(intakeLimitDefaults);
+    expect(timers).toEqual(intakeTimerDefaults);
+  });
+
+  test('each one that is given gets to intake', () => {
+    const given = Object.fromEntries(
+      Object.entries(limitBounds()).map(([name, [, above]], at) => [name, above - 2 - at]),
+    );
+    // The parts may not be more than their wholes.
+    const sound = { ...given, associationsPerPeerMax: 7, idleConnectionsPerPeerMax: 8 };
+    const { limits, timers } = intakeOptions(accepted(withCloud({ intake: { limits: sound } })));
+    const { associateMs: associateWaitMs, ...others } = timers;
+    expect({ ...limits, ...others, associateWaitMs }).toEqual(sound);
+    expect(Object.keys(sound)).toHaveLength(18);
+  });
+
+  test.each(Object.entries(limitBounds()))('%s has bounds at both ends', (name, outside) => {
+    for (const [value, cause] of [
+      [outside[0], /too small/],
+      [outside[1], /too large/],
+    ] as const) {
+      const [problem] = problemsOf(withCloud({ intake: { limits: { [name]: value } } }));
+      expect(problem?.path).toBe(`intake.limits.${name}`);
+      expect(problem?.cause).toMatch(cause);
+      expect(problem?.suggestion).toMatch(/from \d+ to \d+/);
+    }
+  });
+
+  test('a smaller house has smaller shares, without a word about them', () => {
+    const { intake } = accepted(
+      withCloud({ intake: { limits: { associationsMax: 4, idleConnectionsMax: 3 } } }),
+    );
+    expect(intake.limits).toMatchObject({ associationsPerPeerMax: 4, idleConnectionsPerPeerMax: 3 });
   });
 });
 
@@ -254,6 +307,27 @@ describe('problems say where, why and what instead', () => {
       'intake.limits.associationsMax',
       /too small/,
       /from 1 to/,
+    ],
+    [
+      'more associations from one address than in all',
+      withCloud({ intake: { limits: { associationsMax: 8, associationsPerPeerMax: 9 } } }),
+      'intake.limits.associationsPerPeerMax',
+      /more than "associationsMax", which is 8/,
+      /Lower it/,
+    ],
+    [
+      'more connections from one address than in all',
+      withCloud({ intake: { limits: { idleConnectionsPerPeerMax: 65 } } }),
+      'intake.limits.idleConnectionsPerPeerMax',
+      /more than "idleConnectionsMax", which is 64/,
+      /Lower it/,
+    ],
+    [
+      'longer PDUs asked for than taken',
+      withCloud({ intake: { limits: { pduBytesMax: 131_072, pduBytesAnnounced: 262_144 } } }),
+      'intake.limits.pduBytesAnnounced',
+      /more than "pduBytesMax", which is 131072/,
+      /raise "pduBytesMax"/,
     ],
   ])('%s', (_, document, path, cause, suggestion) => {
     const problems = problemsOf(document);

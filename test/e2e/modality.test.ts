@@ -95,8 +95,13 @@ describe.skipIf(!withDcmtk)('a modality (DCMTK)', { timeout: patienceMs }, () =>
       callingAeTitle: 'CT1',
       calledAeTitle: 'PACS',
       code: 'CALLED_AE_TITLE',
-      reason: 'The caller asked for an AE title that is not ours.',
-      nextStep: "Correct the called AE title in the device, or add it to this gateway's aliases.",
+      kind: 'rejected',
+      modalityName: 'ct-room-1',
+      proposed: { contexts: 1, sopClasses: ['Verification'] },
+      reason: 'The device asked for an AE title that is not that of this gateway.',
+      nextStep:
+        'Correct the called AE title in the device (upper and lower case count), or add it to "aliases" in the configuration.',
+      count: 1,
     });
     expect(modalities['ct-room-1']?.lastRefusal).toEqual(refusal);
   });
@@ -121,7 +126,7 @@ describe.skipIf(!withDcmtk)('a modality (DCMTK)', { timeout: patienceMs }, () =>
     const open = await start({ ...strict, intake: { unknownCallers: 'accept' } });
     expect((await call('storescu', open, ['STRANGER', 'GANTRY'], { files: [path] })).code).toBe(0);
     const { modalities } = await open.until(({ totals: { received: count } }) => count === 1);
-    expect(modalities['STRANGER']).toMatchObject({ aeTitle: 'STRANGER', received: 1 });
+    expect(modalities['STRANGER']).toMatchObject({ configured: false, aeTitle: 'STRANGER', received: 1 });
     expect(modalities['ct-room-1']?.received).toBe(0);
   });
 

@@ -249,7 +249,7 @@ describe('patient data', { timeout: patienceMs }, () => {
         'CALLING_AE_TITLE',
         'DICOM_TRUNCATED',
         'ILLEGAL_INSTANCE_UID',
-        'PEER_ABORTED',
+        'LEFT_WITHOUT_RELEASE',
         'UID_MISMATCH',
       ].toSorted(),
     );

@@ -149,7 +149,7 @@ export class Visitors {
     const kind = n % 4;
     const client = await answer(
       kind === 0
-        ? RawClient.connect(this.#port, from)
+        ? RawClient.connect(this.#port, { from })
         : RawClient.associate(this.#port, { calling: 'VISITOR' }, from),
     );
     try {
@@ -219,7 +219,7 @@ export class SilentCrowd {
       const client = await this.#opening.through(() =>
         answer(
           silence === 'mute'
-            ? RawClient.connect(this.#port, from)
+            ? RawClient.connect(this.#port, { from })
             : RawClient.associate(this.#port, { calling: 'SILENT' }, from),
         ),
       );

@@ -5,10 +5,14 @@ import { cloudUp, statusInputs } from './status-inputs.ts';
 
 function metricsOf(source: { inputs: StatusInputs; rejected: Record<string, number> }): Metrics {
   return new Metrics({
-    status: async () => buildStatus(source.inputs),
+    status: async () => {
+      const { inputs, rejected: refusalCounts } = source;
+      return buildStatus({ ...inputs, intake: { ...inputs.intake, refusalCounts } });
+    },
     counters: {
       forwardedInstances: () => ({ stored: 28, retry: 3 }),
-      rejectedAssociations: () => source.rejected,
+      storeResponses: () => ({ '0000': 30, A700: 2 }),
+      longPdus: () => 4,
     },
     configuredModalities: () => ['ct1', 'mr1'],
   });
@@ -32,6 +36,13 @@ test('says the figures of the report under the published names', async () => {
       'gantry_queue_oldest_age_seconds 17',
       'gantry_forwarded_instances_total{result="stored"} 28',
       'gantry_association_rejected_total{reason="CALLED_AE_TITLE"} 2',
+      'gantry_store_responses_total{status="A700"} 2',
+      'gantry_long_pdus_total 4',
+      'gantry_associations 2',
+      'gantry_associations_max 64',
+      'gantry_idle_connections 1',
+      'gantry_idle_connections_max 32',
+      'gantry_intake_limit{limit="idleMs"} 60000',
       'gantry_destination_up{destination="cloud"} 1',
       'gantry_last_verified_timestamp_seconds{destination="cloud"} 1768478399',
       'gantry_disk_free_bytes 9000000000',

@@ -4,13 +4,21 @@ import { cloudUp, noDeliveries, now, statusInputs } from './status-inputs.ts';
 
 const refusal = {
   at: now - 60_000,
+  kind: 'rejected',
   address: '10.4.1.57',
   callingAeTitle: 'CT2',
   calledAeTitle: 'OTHER',
+  modalityName: 'ct2',
+  proposed: {
+    contexts: 2,
+    sopClasses: ['CT Image Storage', 'Verification'],
+    transferSyntaxes: ['Explicit VR Little Endian'],
+  },
+  count: 9,
   code: 'CALLED_AE_TITLE',
   reason: 'CT2 called us OTHER; we are GANTRY',
   nextStep: 'Set GANTRY as called AE title.',
-};
+} as const;
 
 test('puts counts and states together under the configured names', () => {
   const report = buildStatus(statusInputs());
@@ -63,11 +71,47 @@ test('a modality keeps what the ledger knows of it; an unknown caller stands und
     lastHeardAt: '2026-01-15T11:59:55.000Z',
     lastRefusal: { at: '2026-01-15T11:59:00.000Z', reason: refusal.reason },
   });
-  expect(modalities['STRANGER']).toMatchObject({ aeTitle: 'STRANGER', received: 5, lastRefusal: null });
+  expect(modalities['ct1']?.configured).toBe(true);
+  expect(modalities['STRANGER']).toMatchObject({
+    configured: false,
+    aeTitle: 'STRANGER',
+    received: 5,
+    lastRefusal: null,
+  });
+});
+
+test('an unknown caller that calls itself by the name of a modality is not mistaken for it', () => {
+  const inputs = statusInputs();
+  const unknownCallers = { ct1: { received: 900, lastReceivedAt: now - 4000 } };
+  const { modalities } = buildStatus({
+    ...inputs,
+    counts: { ...inputs.counts, unknownCallers },
+    unknownCallers: { ct1: { lastHeardAt: now } },
+  });
+  expect(Object.keys(modalities)).toEqual(['ct1', 'ct1 (unknown caller)']);
+  expect(modalities['ct1']).toMatchObject({ configured: true, received: 25, aeTitle: 'CT1' });
+  expect(modalities['ct1']?.lastHeardAt).toBe('2026-01-15T11:59:59.000Z');
+  expect(modalities['ct1 (unknown caller)']).toMatchObject({ configured: false, received: 900 });
+});
+
+test('an unknown caller that only tried the connection is shown', () => {
+  const { modalities } = buildStatus(
+    statusInputs({ unknownCallers: { NEWCT: { lastHeardAt: now - 2000 }, STRANGER: { lastHeardAt: now } } }),
+  );
+  expect(modalities['NEWCT']).toEqual({
+    configured: false,
+    aeTitle: 'NEWCT',
+    lastHeardAt: '2026-01-15T11:59:58.000Z',
+    lastReceivedAt: null,
+    received: 0,
+    lastRefusal: null,
+  });
+  expect(modalities['STRANGER']).toMatchObject({ received: 5, lastHeardAt: '2026-01-15T12:00:00.000Z' });
 });
 
 test('of a refusal only what the open page may show is passed on', () => {
-  const fuller = { ...refusal, proposed: ['1.2.3'], modalityName: 'ct2', count: 9 };
+  const proposed = { ...refusal.proposed, uids: ['1.2.3'] };
+  const fuller = { ...refusal, proposed, studyDate: '20260115' };
   const inputs = statusInputs();
   const report = buildStatus({ ...inputs, intake: { ...inputs.intake, refusals: [fuller] } });
   expect(report.intake.refusals).toEqual([{ ...refusal, at: '2026-01-15T11:59:00.000Z' }]);
@@ -79,8 +123,9 @@ test('unknown callers that invent AE titles do not grow the report', () => {
     { length: 1000 },
     (_, at) => [`X${at}`, { received: 1, lastReceivedAt: at }] as const,
   );
-  const modalities = { ...inputs.counts.modalities, ...Object.fromEntries(invented) };
-  const names = Object.keys(buildStatus({ ...inputs, counts: { ...inputs.counts, modalities } }).modalities);
+  const unknownCallers = Object.fromEntries(invented);
+  const report = buildStatus({ ...inputs, counts: { ...inputs.counts, unknownCallers } });
+  const names = Object.keys(report.modalities);
   expect(names).toHaveLength(51);
   expect(names).toContain('ct1');
   expect(names).toContain('X999');

@@ -16,6 +16,7 @@ const options: AdmissionOptions = {
     anywhere: { aeTitle: 'US 2', addresses: [], priority: 'routine' },
   },
 };
+const limits = { presentationContextsMax: 3, transferSyntaxesPerContextMax: 64 };
 const ctClass = '1.2.840.10008.5.1.4.1.1.2';
 const explicit = '1.2.840.10008.1.2.1';
 const request: AssociationRequest = {
@@ -36,7 +37,7 @@ function decide(
   address = '10.4.1.20',
   setting: { gate?: IntakeGate; occupancy?: Partial<Occupancy>; options?: Partial<AdmissionOptions> } = {},
 ): string {
-  const admission = new Admission({ ...options, ...setting.options }, 64);
+  const admission = new Admission({ ...options, ...setting.options }, limits);
   const occupancy = { ...empty, ...setting.occupancy };
   const decision = admission.decide({ ...request, ...change }, address, setting.gate ?? open, occupancy);
   if (decision.admitted) return `${decision.caller.modalityName} ${decision.caller.priority}`;
@@ -74,6 +75,9 @@ test('each reason to refuse has its own code on the wire and in words', () => {
   );
   const contexts = [{ id: 1, abstractSyntax: ctClass, transferSyntaxes: Array<string>(65).fill(explicit) }];
   expect(decide({ contexts })).toBe('1/3/2 TOO_MANY_TRANSFER_SYNTAXES ct north');
+  const four = [1, 3, 5, 7].map((id) => ({ id, abstractSyntax: ctClass, transferSyntaxes: [explicit] }));
+  expect(decide({ contexts: four })).toBe('1/3/2 TOO_MANY_CONTEXTS ct north');
+  expect(decide({ contexts: four.slice(1) })).toBe('ct north stat');
 });
 
 test('unknown callers may be accepted, but not without a title', () => {
@@ -86,7 +90,7 @@ test('unknown callers may be accepted, but not without a title', () => {
 test('an address that is none is found when the rules are made', () => {
   for (const address of ['10.4.1.0/33', 'ct1.clinic.example', '10.4.1/24', '10.4.1.0/', 'fd00::/129']) {
     const modalities = { ct: { aeTitle: 'CT1', addresses: [address], priority: 'routine' as const } };
-    expect(() => new Admission({ ...options, modalities }, 64), address).toThrow('neither an IP address');
+    expect(() => new Admission({ ...options, modalities }, limits), address).toThrow('neither an IP address');
   }
 });
 

@@ -21,11 +21,11 @@ test('what comes first on a connection decides how it ends', async () => {
   const { port, listener } = await startIntake();
   const longest = pdu(1, Buffer.alloc(0), 32 * 1024 * 1024);
   const cases: [string, Buffer, [number, number] | null, string][] = [
-    ['32 MB announced', longest, [2, 6], 'PDU_TOO_LONG'],
-    ['4 GB announced', pdu(1, Buffer.alloc(0), 0xffff_ffff), [2, 6], 'PDU_TOO_LONG'],
-    ['P-DATA', echoCommand(), [2, 2], 'PDU_UNEXPECTED'],
-    ['release', releaseRequest, [2, 2], 'PDU_UNEXPECTED'],
-    ['A-ASSOCIATE-AC', pdu(2, Buffer.alloc(68)), [2, 2], 'PDU_UNEXPECTED'],
+    ['32 MB announced', longest, [2, 6], 'ASSOCIATE_TOO_LONG'],
+    ['4 GB announced', pdu(1, Buffer.alloc(0), 0xffff_ffff), [2, 6], 'ASSOCIATE_TOO_LONG'],
+    ['P-DATA', echoCommand(), [2, 2], 'FIRST_PDU_UNEXPECTED'],
+    ['release', releaseRequest, [2, 2], 'FIRST_PDU_UNEXPECTED'],
+    ['A-ASSOCIATE-AC', pdu(2, Buffer.alloc(68)), [2, 2], 'FIRST_PDU_UNEXPECTED'],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: gantry\r\n\r\n'), null, 'HTTP_ON_DICOM_PORT'],
     ['TLS', Buffer.from('16030100c8010000c40303', 'hex'), null, 'TLS_ON_DICOM_PORT'],
     ['SSH', Buffer.from('\u0000\u0000\u0000\u0000SSH-2.0'), null, 'NOT_DICOM'],

@@ -1,9 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { createLog } from '../../src/base/log.ts';
-import { RefusalBook } from '../../src/intake/refusals.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
-import { ManualClock } from '../fixtures/manual-clock.ts';
 import { eventually, startIntake } from './intake-harness.ts';
 import {
   associateRequest,
@@ -162,37 +159,6 @@ test('stopping lets what is in flight finish, then aborts the rest', async () =>
 test('a port that is taken is said so', async () => {
   const { port } = await startIntake();
   await expect(startIntake({ port })).rejects.toMatchObject({ code: 'INTAKE_PORT' });
-});
-
-test('a flood of refusals keeps the others in the book and the log short', () => {
-  const clock = new ManualClock();
-  const lines: string[] = [];
-  const book = new RefusalBook(clock, createLog('warn', { write: (line) => lines.push(line) }));
-  const add = (address: string, callingAeTitle: string, code = 'CALLING_AE_TITLE'): void =>
-    book.add({
-      kind: 'rejected',
-      address,
-      callingAeTitle,
-      calledAeTitle: 'GANTRY',
-      modalityName: null,
-      proposed: null,
-      why: { code, message: 'Unknown.', nextStep: 'Add it.' },
-    });
-  add('10.0.0.1', 'REAL', 'CALLED_AE_TITLE');
-  for (let i = 0; i < 10_000; i++) add('10.0.0.9', 'FLOOD');
-  expect(book.list().map(({ callingAeTitle, count }) => [callingAeTitle, count])).toEqual([
-    ['FLOOD', 10_000],
-    ['REAL', 1],
-  ]);
-  expect(lines.length).toBeLessThanOrEqual(60);
-  for (let i = 0; i < 10_000; i++) add('10.0.0.9', `N${i}`);
-  expect(book.list()).toHaveLength(100);
-  expect(lines.length).toBeLessThanOrEqual(60);
-  expect(book.counts()).toEqual({ CALLED_AE_TITLE: 1, CALLING_AE_TITLE: 20_000 });
-  clock.advance(60_000);
-  add('10.0.0.2', 'Bad\u0007\u00e4title far too long');
-  expect(book.list()[0]?.callingAeTitle).toBe('Bad??title far t');
-  expect(lines.length).toBe(61);
 });
 
 test('what unknown senders leave is under their titles, and PHI-free', async () => {

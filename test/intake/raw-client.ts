@@ -218,17 +218,26 @@ export class RawClient {
     });
   }
 
-  /** @param from the address of this machine to call from */
-  static async connect(port: number, from = '127.0.0.1'): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true });
+  /** @param options the address to call from; whether our side stays open after the other has closed its own */
+  static async connect(
+    port: number,
+    { from, halfOpen = false }: { from?: string; halfOpen?: boolean } = {},
+  ): Promise<RawClient> {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: halfOpen,
+      ...(from === undefined ? {} : { localAddress: from }),
+    });
     const client = new RawClient(socket);
     await once(socket, 'connect');
     return client;
   }
 
   /** Connects and associates; fails unless the answer is an A-ASSOCIATE-AC. */
-  static async associate(port: number, request: WireRequest = {}, from = '127.0.0.1'): Promise<RawClient> {
-    const client = await RawClient.connect(port, from);
+  static async associate(port: number, request: WireRequest = {}, from?: string): Promise<RawClient> {
+    const client = await RawClient.connect(port, from === undefined ? {} : { from });
     client.send(associateRequest(request));
     const answer = await client.next();
     if (answer?.type !== 2)

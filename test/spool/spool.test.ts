@@ -384,6 +384,32 @@ describe('work', () => {
     await second.stop();
   });
 
+  it('tells a modality from an unknown caller that has taken its name, and forgets callers beyond measure', async () => {
+    using data = temporaryDirectory();
+    const clock = new ManualClock();
+    const { spool, stop } = await openSpool(data.path, { clock });
+    await admit(spool, testInstance());
+    await admit(spool, testInstance({ unknownCaller: 'ct1' }));
+    await admit(spool, testInstance({ unknownCaller: 'ct1' }));
+    await spool.flush();
+    expect(await spool.counts()).toMatchObject({
+      modalities: { ct1: { received: 1 } },
+      unknownCallers: { ct1: { received: 2 } },
+    });
+    for (let at = 0; at < 250; at++) {
+      clock.advance(1000);
+      await admit(spool, testInstance({ unknownCaller: `MADE_UP_${at}` }));
+    }
+    await spool.flush();
+    const { modalities, unknownCallers, totals } = await spool.counts();
+    expect(totals.received).toBe(253);
+    expect(Object.keys(modalities)).toEqual(['ct1']);
+    expect(Object.keys(unknownCallers)).toHaveLength(200);
+    expect(unknownCallers['MADE_UP_249']).toMatchObject({ received: 1 });
+    expect(unknownCallers['MADE_UP_49']).toBeUndefined();
+    await stop();
+  });
+
   it('settles a study after its quiet period, once, and again when an image arrives late', async () => {
     using data = temporaryDirectory();
     const clock = new ManualClock();

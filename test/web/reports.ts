@@ -33,6 +33,7 @@ export const exampleDestination: DestinationReport = {
 };
 
 export const exampleModality: ModalityReport = {
+  configured: true,
   aeTitle: 'CT1',
   lastHeardAt: minutesBefore(3),
   lastReceivedAt: minutesBefore(3),
@@ -42,12 +43,21 @@ export const exampleModality: ModalityReport = {
 
 export const exampleRefusal: RefusalReport = {
   at: minutesBefore(6),
+  kind: 'rejected',
   address: '10.4.1.57',
   callingAeTitle: 'CT2',
   calledAeTitle: 'DGW2',
-  code: 'INTAKE_CALLED_AE',
-  reason: 'It called this box DGW2, but this box is GANTRY.',
-  nextStep: 'Set the AE title of the destination to GANTRY at the modality.',
+  modalityName: 'ct2',
+  proposed: {
+    contexts: 3,
+    sopClasses: ['CT Image Storage', 'Enhanced CT Image Storage', 'Verification'],
+    transferSyntaxes: ['JPEG Lossless, SV1', 'Explicit VR Little Endian', 'Implicit VR Little Endian'],
+  },
+  code: 'CALLED_AE_TITLE',
+  reason: 'The device asked for an AE title that is not that of this gateway.',
+  nextStep:
+    'Correct the called AE title in the device (upper and lower case count), or add it to "aliases" in the configuration.',
+  count: 12,
 };
 
 const exampleMachine: MachineReport = {
@@ -69,7 +79,19 @@ export const workingReport: StatusReport = {
   startedAt: minutesBefore(4 * 24 * 60),
   queue: { studies: 0, instances: 0, bytes: 0, oldestAgeSeconds: 0 },
   totals: { received: 48_213, delivered: 48_213, verified: 48_213, quarantined: 0, conflicts: 0, held: 0 },
-  intake: { open: true, reason: null, aeTitle: 'GANTRY', port: 11112, associations: 0, refusals: [] },
+  intake: {
+    open: true,
+    reason: null,
+    aeTitle: 'GANTRY',
+    port: 11112,
+    associations: 0,
+    associationsMax: 64,
+    idleConnections: 0,
+    idleConnectionsMax: 64,
+    limits: { associationsMax: 64, idleConnectionsMax: 64 },
+    refusalCounts: {},
+    refusals: [],
+  },
   modalities: {
     ct1: exampleModality,
     us1: {
@@ -79,7 +101,13 @@ export const workingReport: StatusReport = {
       lastHeardAt: minutesBefore(41),
       lastReceivedAt: minutesBefore(41),
     },
-    dx1: { aeTitle: 'DXROOM', lastHeardAt: null, lastReceivedAt: null, received: 0, lastRefusal: null },
+    dx1: {
+      ...exampleModality,
+      aeTitle: 'DXROOM',
+      lastHeardAt: null,
+      lastReceivedAt: null,
+      received: 0,
+    },
   },
   destinations: { cloud: exampleDestination },
   disk: {
@@ -113,15 +141,33 @@ export const degradedReport: StatusReport = {
         address: '10.4.1.91',
         callingAeTitle: 'STORESCU',
         calledAeTitle: 'GANTRY',
-        code: 'INTAKE_UNKNOWN_CALLER',
-        reason: 'This box does not know the caller.',
-        nextStep: 'Ask IT to add it if it is one of yours.',
+        modalityName: null,
+        code: 'CALLING_AE_TITLE',
+        reason: 'The calling AE title belongs to no configured modality.',
+        nextStep:
+          'Add the device under "modalities" in the configuration with exactly this AE title, upper and lower case included.',
+        count: 1,
+      },
+      {
+        ...exampleRefusal,
+        at: minutesBefore(400),
+        kind: 'closed',
+        address: '10.4.9.2',
+        callingAeTitle: '',
+        calledAeTitle: '',
+        modalityName: null,
+        proposed: null,
+        code: 'HTTP_ON_DICOM_PORT',
+        reason: 'A web client (HTTP) called the DICOM port.',
+        nextStep: 'Use the web port for the browser, or point the monitoring check at the web port.',
+        count: 1,
       },
     ],
   },
   modalities: {
     ...workingReport.modalities,
     ct2: {
+      configured: true,
       aeTitle: 'CT2',
       lastHeardAt: minutesBefore(1500),
       lastReceivedAt: minutesBefore(1500),

@@ -305,7 +305,11 @@ describe('the page', () => {
       'Set the AE title of the destination to GANTRY at CT2.',
       'Last confirmed by the archive 10:42',
       '1 modality refused',
-      'It called this box DGW2, but this box is GANTRY.',
+      'Associations in use 1 of 64',
+      'Call refused. The device asked for an AE title that is not that of this gateway.',
+      '12 times',
+      'set up as ct2',
+      'What it asked for (3 presentation contexts) Kinds: CT Image Storage; Enhanced CT Image Storage',
       'Images 412',
       'Refused by the archive 2 images',
       'Certificate 6 days left',
@@ -360,7 +364,8 @@ describe('the page', () => {
   });
 
   test('a port scan does not make the way in look broken, but is listed; old refusals are folded', async () => {
-    const scan = { ...exampleRefusal, at: minutesBefore(0), callingAeTitle: '', calledAeTitle: '' };
+    const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
+    const scan = { ...exampleRefusal, ...nobody, at: minutesBefore(0), kind: 'closed' as const };
     const scans = Array.from({ length: 7 }, (_, at) => ({ ...scan, address: `10.9.9.${at}` }));
     const { port, status } = await serve({ page });
     status.set({ ...workingReport, intake: { ...workingReport.intake, refusals: scans } });
@@ -371,8 +376,21 @@ describe('the page', () => {
       scans.filter(({ address }) => html.includes(`>${address}<`)).length;
     expect([listed(open), listed(folded.split('</details>')[0] ?? '')]).toEqual([5, 2]);
     expect(wordsOf(folded)).toContain('2 earlier');
-    status.set({ intake: { ...workingReport.intake, refusals: [{ ...scan, callingAeTitle: 'CT9' }] } });
+    const call = { ...scan, callingAeTitle: 'CT9' };
+    status.set({ intake: { ...workingReport.intake, refusals: [{ ...call, kind: 'rejected' }] } });
     expect(wordsOf((await ask(port, '/')).text)).toContain('Last call refused');
+    // Nothing was lost when an association at rest was closed.
+    status.set({ intake: { ...workingReport.intake, refusals: [call] } });
+    expect(wordsOf((await ask(port, '/')).text)).not.toContain('Last call refused');
+  });
+
+  test('a full house is said where the images come in', async () => {
+    const words = await wordsFor({
+      ...workingReport,
+      intake: { ...workingReport.intake, associations: 64, idleConnections: 9 },
+    });
+    expect(words).toContain('Full 64 of 64 associations are in use');
+    expect(words).toContain('Idle connections 9 of 64');
   });
 
   test('a configuration that was not taken is said beside whatever is graver', async () => {

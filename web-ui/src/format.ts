@@ -111,4 +111,5 @@ export const nouns = {
   image: ['image', 'images'],
   modality: ['modality', 'modalities'],
   day: ['day', 'days'],
+  context: ['presentation context', 'presentation contexts'],
 } as const;

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { ModalityReport, RefusalReport, StatusReport } from '../../src/health/status.ts';
-import { counted, nouns, type TimeFrame } from './format.ts';
-import { Ago, Card, DoThis, Foreign, State } from './parts.tsx';
+import { counted, nouns, number, type TimeFrame } from './format.ts';
+import { Ago, Card, DoThis, Fact, Facts, Foreign, State } from './parts.tsx';
 import { isRefused, modalityWords, type Tone } from './words.ts';
 
 const toneOrder: readonly Tone[] = ['bad', 'warn', 'ok', 'idle'];
@@ -21,7 +21,22 @@ export function Modalities({ report, frame }: { report: StatusReport; frame: Tim
           ))}
         </ul>
       )}
+      <InUse intake={report.intake} frame={frame} />
     </Card>
+  );
+}
+
+/** What devices take up at present, and how much they may. */
+function InUse({ intake, frame }: { intake: StatusReport['intake']; frame: TimeFrame }): JSX.Element {
+  const share = (part: number, whole: number) => `${number(part, frame)} of ${number(whole, frame)}`;
+  return (
+    <>
+      <h3>Connections</h3>
+      <Facts>
+        <Fact name="Associations in use">{share(intake.associations, intake.associationsMax)}</Fact>
+        <Fact name="Idle connections">{share(intake.idleConnections, intake.idleConnectionsMax)}</Fact>
+      </Facts>
+    </>
   );
 }
 
@@ -37,7 +52,7 @@ function Modality(props: { name: string; one: ModalityReport; frame: TimeFrame }
         <State words={words} />
       </p>
       <p class="small">
-        AE title{' '}
+        {one.configured ? 'AE title' : 'Unknown caller, AE title'}{' '}
         <code>
           <Foreign text={one.aeTitle} />
         </code>{' '}
@@ -65,7 +80,7 @@ function LastRefusal(props: { refusal: RefusalReport; now: boolean; frame: TimeF
       {now ? (
         <>
           {' '}
-          <DoThis /> {refusal.nextStep}
+          <DoThis /> {refusal.nextStep} <span class="code">{refusal.code}</span>
         </>
       ) : null}
     </p>

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { PageView } from '../../src/web/view.ts';
-import { Box, Destinations, Refusals, TypeThis, Waiting } from './sections.tsx';
+import { Refusals } from './refusals.tsx';
+import { Box, Destinations, TypeThis, Waiting } from './sections.tsx';
 import { clockSeconds, clockTime, counted, nouns, number, type TimeFrame } from './format.ts';
 import { ThingIcon, ToneIcon } from './icons.tsx';
 import { Modalities } from './modalities.tsx';

@@ -1,10 +1,5 @@
 import type { JSX } from 'preact';
-import type {
-  DestinationReport,
-  MachineReport,
-  RefusalReport,
-  StatusReport,
-} from '../../src/health/status.ts';
+import type { DestinationReport, MachineReport, StatusReport } from '../../src/health/status.ts';
 import type { PageView } from '../../src/web/view.ts';
 import { bytes, counted, duration, nouns, number, type TimeFrame } from './format.ts';
 import { Ago, Bar, Card, DoThis, Fact, Facts, Foreign, State } from './parts.tsx';
@@ -160,92 +155,6 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: TimeFrame 
         <Fact name="Gantry's memory">{bytes(machine.processRssBytes, frame)}</Fact>
       </Facts>
     </>
-  );
-}
-
-const refusalsOpenMax = 5;
-const refusalsShownMax = 20;
-
-export function Refusals({ report, frame }: SectionProps): JSX.Element {
-  const refusals = report.intake.refusals.slice(0, refusalsShownMax);
-  const earlier = refusals.slice(refusalsOpenMax);
-  return (
-    <Card id="refusals" title="Recently refused calls" wide>
-      {refusals.length === 0 ? (
-        <p class="small">No call was refused since the gateway started.</p>
-      ) : (
-        <RefusalTable refusals={refusals.slice(0, refusalsOpenMax)} frame={frame} />
-      )}
-      {earlier.length === 0 ? null : (
-        <details>
-          <summary>{number(earlier.length, frame)} earlier</summary>
-          <RefusalTable refusals={earlier} frame={frame} />
-        </details>
-      )}
-    </Card>
-  );
-}
-
-function RefusalTable(props: { refusals: readonly RefusalReport[]; frame: TimeFrame }): JSX.Element {
-  // Roles said aloud: laid out as cards on a phone, a table would lose them.
-  return (
-    <table role="table">
-      <thead role="rowgroup">
-        <tr role="row">
-          {['When', 'From', 'Called itself', 'Called us', 'Why, and what to do'].map((title) => (
-            <th key={title} role="columnheader" scope="col">
-              {title}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {props.refusals.map((one) => (
-          <Refusal
-            key={`${one.at} ${one.address} ${one.callingAeTitle} ${one.code}`}
-            one={one}
-            frame={props.frame}
-          />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function Refusal({ one, frame }: { one: RefusalReport; frame: TimeFrame }): JSX.Element {
-  return (
-    <tr role="row">
-      <td role="cell" data-label="When">
-        <Ago at={one.at} frame={frame} />
-      </td>
-      <td role="cell" data-label="From">
-        <code>
-          <Foreign text={one.address} />
-        </code>
-      </td>
-      <TitleCell label="Called itself" title={one.callingAeTitle} />
-      <TitleCell label="Called us" title={one.calledAeTitle} />
-      <td role="cell" class="why" data-label="Why">
-        <div>
-          {one.reason} <DoThis /> {one.nextStep} <span class="code">{one.code}</span>
-        </div>
-      </td>
-    </tr>
-  );
-}
-
-/** What spoke no DICOM gave no AE title: where the columns are stacked, such a cell is left out. */
-function TitleCell({ label, title }: { label: string; title: string }): JSX.Element {
-  return (
-    <td role="cell" data-label={label} class={title === '' ? 'none' : undefined}>
-      {title === '' ? (
-        'none'
-      ) : (
-        <code>
-          <Foreign text={title} />
-        </code>
-      )}
-    </td>
   );
 }
 

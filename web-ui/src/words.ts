@@ -48,6 +48,10 @@ export function lastConfirmedAt(report: StatusReport): number | null {
 export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords {
   const { intake } = report;
   if (!intake.open) return { tone: 'bad', word: 'Closed', detail: intake.reason?.words ?? null };
+  if (intake.associations >= intake.associationsMax) {
+    const detail = `${intake.associations} of ${intake.associationsMax} associations are in use`;
+    return { tone: 'warn', word: 'Full', detail };
+  }
   const modalities = Object.values(report.modalities);
   const refused = modalities.filter((one) => isRefused(one)).length;
   if (refused > 0) {
@@ -72,10 +76,19 @@ export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords 
   return { tone: 'ok', word: intake.associations > 0 ? 'Receiving' : 'Ready', detail };
 }
 
-/** Whether somebody spoke DICOM: a port scan or a browser gives no AE title, and breaks no way of an image. */
-function isModalityCall({ callingAeTitle }: RefusalReport): boolean {
-  return callingAeTitle.trim() !== '';
+/** Whether a device did not get its way: a port scan gives no AE title, and a connection at rest carries no image. */
+function isModalityCall({ kind, callingAeTitle }: RefusalReport): boolean {
+  return kind !== 'closed' && callingAeTitle.trim() !== '';
 }
+
+/** What became of a call, in a word or two. */
+export const refusalWords: Readonly<Record<RefusalReport['kind'], string>> = {
+  rejected: 'Call refused',
+  aborted: 'Call cut off',
+  closed: 'Connection closed',
+  'refused object': 'Image refused',
+  'refused service': 'Not offered here',
+};
 
 const diskWords = {
   ok: { tone: 'ok', word: 'Keeping images safe', detail: null },
@@ -147,8 +160,8 @@ export function isRefused({ lastHeardAt, lastRefusal }: ModalityReport): boolean
 export function modalityWords(one: ModalityReport, frame: TimeFrame): StateWords {
   const heardAt = timeOf(one.lastHeardAt);
   const refusedAt = timeOf(one.lastRefusal?.at ?? null);
-  if (refusedAt !== null && isRefused(one)) {
-    return { tone: 'warn', word: 'Refused', detail: ago(refusedAt, frame) };
+  if (one.lastRefusal !== null && refusedAt !== null && isRefused(one)) {
+    return { tone: 'warn', word: refusalWords[one.lastRefusal.kind], detail: ago(refusedAt, frame) };
   }
   if (heardAt === null) return { tone: 'idle', word: 'Never heard', detail: null };
   return { tone: 'ok', word: 'Heard', detail: ago(heardAt, frame) };
