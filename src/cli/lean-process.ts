@@ -17,10 +17,10 @@ const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cac
  * already or the system cannot do that. Call it before anything is opened. Returns where nothing was to be done.
  */
 export function continueLean(): void {
-  const { execve, execPath, execArgv, argv, env } = process;
+  const { execPath, execArgv, argv, env } = process;
   const startedLean = nodeOptions.every((option) => execArgv.includes(option));
-  if (startedLean || execve === undefined || process.platform === 'win32') return;
-  execve(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
+  if (startedLean || process.execve === undefined || process.platform === 'win32') return;
+  process.execve(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
     MALLOC_ARENA_MAX: '2',
     NODE_COMPILE_CACHE: compileCache,
     ...env,

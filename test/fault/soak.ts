@@ -23,7 +23,8 @@ export interface SoakShape {
 
 /** The limits by address stay as they are shipped: 16 associations, 16 connections without one. */
 const perAddressMax = 16;
-const calmMsMax = 120_000;
+/** What two loaded cores may need to forward a wave. */
+const calmMsMax = 600_000;
 
 /** What the gateway holds, apart from its heap. */
 export interface Held {
