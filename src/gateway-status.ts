@@ -3,7 +3,7 @@ import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
 import type { Probes } from './health/probes.ts';
-import type { RejectionReport, StatusReport } from './health/status.ts';
+import type { RejectionReport, StatusReport, TlsReport } from './health/status.ts';
 import { buildStatus, type ModalityInput } from './health/status-builder.ts';
 import type { IntakeListener, IntakeStats } from './intake/listener.ts';
 import type { Spool } from './spool/spool.ts';
@@ -21,6 +21,8 @@ interface StatusParts {
   readonly probes: Probes;
   /** The bound DICOM port. */
   readonly port: () => number;
+  /** DICOM over TLS; null where it is off. */
+  readonly tls: () => TlsReport | null;
 }
 
 /** Counts are read from the ledger at most so often, however many ask. */
@@ -40,7 +42,7 @@ export class StatusGatherer {
 
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, probes, port } = this.#parts;
+    const { destinations, probes, port, tls } = this.#parts;
     const { config, generation } = current;
     const now = clock.now();
     const gate = spool.intakeGate();
@@ -58,6 +60,7 @@ export class StatusGatherer {
         reason: gate.open ? null : gate.reason,
         aeTitle: config.intake.aeTitle,
         port: port(),
+        tls: tls(),
         associations: intake.associations,
         associationsMax: intake.associationsMax,
         idleConnections: intake.idleConnections,

@@ -6,9 +6,11 @@ import { intakeOptions } from './gateway-intake.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
+import { createTlsPort, tlsReport } from './gateway-tls.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
+import type { TlsPort } from './intake/tls-port.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
@@ -21,6 +23,8 @@ const associationGraceMs = 30_000;
 
 export interface GatewayPorts {
   readonly dicom: number;
+  /** DICOM over TLS; null where it is off or could not be opened. */
+  readonly dicomTls: number | null;
   readonly web: number;
 }
 
@@ -30,6 +34,7 @@ export class Gateway {
   readonly aeTitle: string;
   readonly operator: Operator;
   readonly #status: StatusGatherer;
+  readonly #tlsPort: TlsPort | null;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(parts: {
@@ -37,12 +42,14 @@ export class Gateway {
     aeTitle: string;
     operator: Operator;
     status: StatusGatherer;
+    tlsPort: TlsPort | null;
     stack: AsyncDisposableStack;
   }) {
     this.ports = parts.ports;
     this.aeTitle = parts.aeTitle;
     this.operator = parts.operator;
     this.#status = parts.status;
+    this.#tlsPort = parts.tlsPort;
     this.#stack = parts.stack;
   }
 
@@ -54,21 +61,28 @@ export class Gateway {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
     const parts = startRooms(store, stack);
-    const { status, operator } = parts;
+    const { status, operator, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
+    const dicomTls = await startTls(tlsPort, stack);
     return new Gateway({
-      ports: { dicom: port, web: web.port },
+      ports: { dicom: port, dicomTls, web: web.port },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
       status,
+      tlsPort,
       stack: stack.move(),
     });
   }
 
   status(): Promise<StatusReport> {
     return this.#status.report();
+  }
+
+  /** Looks at once whether certificate files have changed; associations that are open go on. */
+  reloadCertificates(): void {
+    this.#tlsPort?.refresh();
   }
 
   /** Lets associations in flight finish (bounded), then stops every room, the spool last. */
@@ -79,6 +93,7 @@ export class Gateway {
 
 interface Rooms {
   readonly listener: IntakeListener;
+  readonly tlsPort: TlsPort | null;
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
@@ -129,6 +144,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   probes.start();
   stack.defer(() => probes.stop());
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
+  const tlsPort = createTlsPort(store, listener);
   let port = config.intake.port;
   const status = new StatusGatherer({
     clock,
@@ -140,9 +156,11 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     destinations,
     probes,
     port: () => port,
+    tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
   });
   return {
     listener,
+    tlsPort,
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring }),
@@ -156,6 +174,15 @@ async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack
   const bound = await listener.start();
   stack.defer(() => listener.stop(associationGraceMs));
   return bound;
+}
+
+/** After the port in clear, which does not wait for it. */
+async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): Promise<number | null> {
+  if (tlsPort === null) return null;
+  await tlsPort.start();
+  stack.defer(() => tlsPort.stop());
+  const { open, port } = tlsPort.state();
+  return open ? port : null;
 }
 
 async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack): Promise<{ port: number }> {

@@ -66,7 +66,7 @@ function filesUnder(folder: string): string[] {
 
 const allFiles = filesUnder('.');
 const sourceFiles = allFiles.filter((path) => path.startsWith('src/') && path.endsWith('.ts'));
-const codeFiles = allFiles.filter((path) => /^(?:src|test|web-ui)\/.*\.tsx?$/.test(path));
+const codeFiles = allFiles.filter((path) => /^(?:src|test|web-ui|deploy)\/.*\.tsx?$/.test(path));
 
 function read(path: string): string {
   return readFileSync(join(root, path), 'utf8');

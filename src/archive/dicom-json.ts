@@ -1,3 +1,5 @@
+import { withoutPadding } from '../dicom/padding.ts';
+
 /**
  * The little of the DICOM JSON model (PS3.18 Annex F) that answers are read by. Everything comes from outside:
  * what is not as it should be is absent.
@@ -24,7 +26,7 @@ function valuesOf(dataSet: DicomJson, tag: string): readonly unknown[] {
 /** The first value as text without padding, or null. */
 export function textOf(dataSet: DicomJson, tag: string): string | null {
   const [value] = valuesOf(dataSet, tag);
-  return typeof value === 'string' ? value.replace(/[\0 ]+$/, '') : null;
+  return typeof value === 'string' ? withoutPadding(value) : null;
 }
 
 /** The first value as a whole number, given as a number or (IS, some archives' US) as digits; or null. */

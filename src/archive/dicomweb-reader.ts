@@ -20,9 +20,10 @@ import type {
 import type { SignedLine } from './signed-line.ts';
 import { notAsked, statusFailure, unavailable, unsupported } from './read-failure.ts';
 
-const json = 'application/dicom+json';
-/** All transfer syntaxes: without this the archive may transcode (PS3.18 §8.7.3.5.2). */
-const asStored = 'multipart/related; type="application/dicom"; transfer-syntax=*';
+/** Asked of QIDO-RS and WADO-RS metadata. */
+export const readAccept = 'application/dicom+json';
+/** Asked of WADO-RS instances: all transfer syntaxes; without this the archive may transcode (PS3.18 §8.7.3.5.2). */
+export const retrieveAccept = 'multipart/related; type="application/dicom"; transfer-syntax=*';
 const searchBytesMax = 4 * 1024 * 1024;
 /** Metadata carries whatever private elements the instance has. */
 const metadataBytesMax = 32 * 1024 * 1024;
@@ -82,7 +83,7 @@ export class DicomWebReader {
   async retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer> {
     const place = await this.#place(ref, signal);
     if (place.kind !== 'placed') return place;
-    const answer = await this.#get(this.#paths.instance(place.instance), asStored, signal);
+    const answer = await this.#get(this.#paths.instance(place.instance), retrieveAccept, signal);
     if (answer.kind !== 'answer') return answer;
     const { body } = answer.answer;
     try {
@@ -138,7 +139,7 @@ export class DicomWebReader {
     bytesMax: number,
     signal: AbortSignal,
   ): Promise<Documents | { kind: 'absent' } | ReadFailure> {
-    const answer = await this.#get(path, json, signal);
+    const answer = await this.#get(path, readAccept, signal);
     if (answer.kind !== 'answer') return answer;
     const read = await readBounded(answer.answer, bytesMax);
     if (read.kind === 'cut') return unavailable(signal.aborted ? 'ABORTED' : 'ANSWER_CUT');
@@ -190,7 +191,7 @@ export class DicomWebReader {
     const answer = await this.#line.request({
       method: 'GET',
       path: this.#paths.probe(),
-      headers: { accept: json },
+      headers: { accept: readAccept },
       signal,
     });
     await discard(answer);

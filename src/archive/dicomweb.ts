@@ -41,7 +41,7 @@ export interface DicomWebOptions extends Partial<DicomWebConnection> {
 }
 
 /** JSON and XML answers alike; the first is what every archive of today can. */
-const storeAccept = 'application/dicom+json, application/dicom+xml;q=0.8';
+export const storeAccept = 'application/dicom+json, application/dicom+xml;q=0.8';
 const answerBytesBase = 4 * 1024 * 1024;
 const answerBytesPerItem = 4 * 1024;
 const msPerDay = 86_400_000;

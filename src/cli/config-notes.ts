@@ -8,7 +8,11 @@ import type { Config } from '../config/schema.ts';
  */
 export async function configNotes(config: Config): Promise<string[]> {
   const notes: string[] = [];
-  for (const { setting, path } of namedFiles('destinations', config.destinations)) {
+  const files = [
+    ...namedFiles('destinations', config.destinations),
+    ...namedFiles('intake.tls', config.intake.tls),
+  ];
+  for (const { setting, path } of files) {
     const failure = await readFailure(path);
     if (failure !== null) notes.push(`${setting}: the file cannot be read by this user (${failure}).`);
   }

@@ -14,13 +14,15 @@ const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cac
 
 /**
  * Starts this program anew within the same process (same id, same input and output), unless it was started lean
- * already or the system cannot do that. Call it before anything is opened. Returns where nothing was to be done.
+ * already, the system cannot do that, or a parent would lose its channel to it. Call it before anything is opened.
+ * Returns where nothing was to be done.
  */
 export function continueLean(): void {
   const { execPath, execArgv, argv, env } = process;
   const startedLean = nodeOptions.every((option) => execArgv.includes(option));
-  if (startedLean || process.execve === undefined || process.platform === 'win32') return;
-  process.execve(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
+  const canRestart = process.execve !== undefined && process.platform !== 'win32';
+  if (startedLean || !canRestart || process.channel !== undefined) return;
+  process.execve?.(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
     MALLOC_ARENA_MAX: '2',
     NODE_COMPILE_CACHE: compileCache,
     ...env,

@@ -27,17 +27,24 @@ export async function run(options: RunOptions): Promise<void> {
     {
       event: 'ready',
       dicomPort: gateway.ports.dicom,
+      dicomTlsPort: gateway.ports.dicomTls,
       webPort: gateway.ports.web,
       aeTitle: gateway.aeTitle,
       version,
     },
     'accepting associations',
   );
+  listenToReload(gateway);
   const signal = await stopSignals.asked();
   log.info({ event: 'stopping', signal }, 'finishing associations in flight');
   await gateway.stop();
   log.info({ event: 'stopped' }, 'stopped');
   process.exit(exitCodes.ok);
+}
+
+/** SIGHUP means "read again", as it does to services; on a terminal it means that the terminal is gone. */
+function listenToReload(gateway: Gateway): void {
+  if (!process.stdout.isTTY) process.on('SIGHUP', () => gateway.reloadCertificates());
 }
 
 function logTheUnforeseen(log: Log): void {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { DestinationReport, StatusReport } from '../health/status.ts';
+import type { DestinationReport, StatusReport, TlsReport } from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
 import { megabytes, plainTable } from './words.ts';
 
@@ -26,6 +26,7 @@ async function inWords(report: StatusReport): Promise<string> {
     ...(report.nextStep === null ? [] : [`Next step: ${report.nextStep}`]),
     '',
     `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} of ${intake.associationsMax} associations open.`,
+    ...(intake.tls === null ? [] : tlsWords(intake.tls)),
     `Waiting: ${queue.instances} instances of ${queue.studies} studies, ${megabytes(queue.bytes)}, oldest ${queue.oldestAgeSeconds} s.`,
     `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
@@ -47,4 +48,15 @@ async function inWords(report: StatusReport): Promise<string> {
     table.push([name, stateWords[state], queued, delivered, verified, confirmed, reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
+}
+
+function tlsWords({ open, port, profile, certificate, problem }: TlsReport): string[] {
+  const trouble = problem === null ? [] : [`TLS: ${problem.words} ${problem.nextStep}`];
+  if (!open || certificate === null) return trouble;
+  const { file, sha256, notAfter } = certificate;
+  return [
+    `With TLS on port ${port} (PS3.15 ${profile === 'b13' ? 'B.13' : 'B.12'}); certificate ${file}, valid until ${notAfter.slice(0, 10)},`,
+    `  SHA-256 ${sha256}`,
+    ...trouble,
+  ];
 }

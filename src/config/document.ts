@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { intakeLimits } from './limits.ts';
 import {
   addressRange,
@@ -55,6 +56,7 @@ const intake = z
       .default('accept')
       .describe('What happens to private storage SOP classes and those newer than this version.'),
     limits: intakeLimits,
+    tls: intakeTls,
   })
   .prefault({})
   .describe('How modalities reach this box.');
@@ -75,6 +77,7 @@ export const modality = z
       .nullable()
       .default(null)
       .describe("The modality's own DICOM port. Noted for people; this version does not call modalities."),
+    certificate: modalityCertificate,
     priority: z
       .enum(['routine', 'stat'])
       .default('routine')

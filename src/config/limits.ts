@@ -9,8 +9,8 @@ function limit(min: number, max: number, preset: number, what: string) {
   return z.int().min(min).max(max).default(preset).describe(what);
 }
 
-/** Where nothing is given, `fillLimits` puts the preset or the total, whichever is less. */
-function limitPerPeer(max: number, what: string) {
+/** A part of another limit. Where nothing is given, `fillLimits` puts what fits that one. */
+function limitOfPart(max: number, what: string) {
   return z.int().min(1).max(max).optional().describe(what);
 }
 
@@ -28,25 +28,29 @@ export const intakeLimits = z
       64,
       'Associations at the same time, in total. One more is asked to try again later.',
     ),
-    associationsPerPeerMax: limitPerPeer(
+    associationsPerPeerMax: limitOfPart(
       1000,
       'Associations at the same time from one IP address. Absent: 16, or the total where that is less.',
     ),
     idleConnectionsMax: limit(
-      1,
+      2,
       1000,
       64,
       'Connections without an association at the same time (not yet, or no longer), in total. One more is closed at once.',
     ),
-    idleConnectionsPerPeerMax: limitPerPeer(
+    idleConnectionsPerPeerMax: limitOfPart(
       1000,
       'Connections without an association from one IP address. Absent: 16, or the total where that is less.',
+    ),
+    handshakesMax: limitOfPart(
+      500,
+      'Of the connections without an association, those over TLS whose handshake is not finished, in total; fewer than "idleConnectionsMax", which leaves places to devices that call in clear. Absent: 32, or half of it where that is less.',
     ),
     associateWaitMs: limit(
       1000,
       120_000,
       10_000,
-      'How long a new connection may take to send its whole A-ASSOCIATE-RQ, in milliseconds.',
+      'How long a new connection may take to send its whole A-ASSOCIATE-RQ, a TLS handshake included, in milliseconds.',
     ),
     acseMs: limit(
       1000,
@@ -146,9 +150,17 @@ export function checkLimits(
     if (value !== undefined && value > limits[whole])
       fail(part, `is more than "${whole}", which is ${limits[whole]}`, `Lower it, or raise "${whole}".`);
   }
+  const { handshakesMax, idleConnectionsMax } = limits;
+  if (handshakesMax !== undefined && handshakesMax >= idleConnectionsMax)
+    fail(
+      'handshakesMax',
+      `leaves no connection to those without TLS: "idleConnectionsMax" is ${idleConnectionsMax}`,
+      'Lower it, or raise "idleConnectionsMax".',
+    );
 }
 
 const perPeerPreset = 16;
+const handshakesPreset = 32;
 
 /** The limits with those filled in whose default hangs on another. */
 export function fillLimits(limits: Limits) {
@@ -157,5 +169,6 @@ export function fillLimits(limits: Limits) {
     ...limits,
     associationsPerPeerMax: associationsPerPeerMax ?? Math.min(perPeerPreset, associationsMax),
     idleConnectionsPerPeerMax: idleConnectionsPerPeerMax ?? Math.min(perPeerPreset, idleConnectionsMax),
+    handshakesMax: limits.handshakesMax ?? Math.min(handshakesPreset, Math.floor(idleConnectionsMax / 2)),
   };
 }

@@ -13,7 +13,7 @@ type JsonSchema = z.core.JSONSchema.BaseSchema;
 type Issue = z.core.$ZodIssue;
 
 /** Keys of the architecture that this version does not carry out; all it takes, it does. */
-const laterKeys = new Set(['intake.tls', 'compression', 'fleet', 'firmware']);
+const laterKeys = new Set(['compression', 'fleet', 'firmware']);
 const laterSections = new Set(['users', 'network', 'notify', 'remote']);
 
 export function pathText(path: readonly PropertyKey[]): string {

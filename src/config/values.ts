@@ -84,6 +84,29 @@ export const filePath = z
     rule('is not an absolute path', 'Write the full path, starting with "/".'),
   );
 
+/** SHA-256 of a certificate, as small hex digits. */
+export const fingerprint = z.string().transform((text, context) => {
+  const plain = text.replaceAll(/[:\s]/g, '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(plain)) return plain;
+  context.addIssue({
+    code: 'custom',
+    message: 'is not a SHA-256 fingerprint',
+    params: {
+      suggestion:
+        'Write its 64 hex digits, with or without ":"; "openssl x509 -noout -fingerprint -sha256 -in FILE" shows them.',
+    },
+  });
+  return z.NEVER;
+});
+
+export const certificateName = z
+  .string()
+  .max(253)
+  .refine(
+    (text) => /^[^\s\0][^\0]*$/.test(text),
+    rule('is not a name in a certificate', 'Write its common name, or one of its DNS names.'),
+  );
+
 export const cronExpression = z
   .string()
   .refine(

@@ -30,6 +30,7 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
   );
   if (config.intake.port !== 0 && config.intake.port === config.web.port)
     fail(['web', 'port'], 'is the same port as "intake.port"', 'Give each its own port.');
+  checkTls(config, fail);
   const modalities = Object.entries(config.modalities);
   if (modalities.length > modalitiesMax)
     fail(['modalities'], `names more than ${modalitiesMax} modalities`, 'Remove those that no longer exist.');
@@ -42,6 +43,42 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
         'Give each device its own AE title, or addresses that do not overlap.',
       );
   });
+}
+
+type Fail = (path: PropertyKey[], message: string, suggestion: string) => void;
+
+function checkTls({ intake, web, modalities }: Document, fail: Fail): void {
+  const { tls } = intake;
+  const bound = Object.entries(modalities).filter(([, { certificate }]) => certificate !== null);
+  if (tls === null) {
+    for (const [name] of bound)
+      fail(
+        ['modalities', name, 'certificate'],
+        'needs DICOM over TLS, which is off',
+        'Add "tls": {} under "intake".',
+      );
+    return;
+  }
+  for (const [port, whose] of [
+    [intake.port, 'intake.port'],
+    [web.port, 'web.port'],
+  ] as const)
+    if (tls.port !== 0 && tls.port === port)
+      fail(['intake', 'tls', 'port'], `is the same port as "${whose}"`, 'Give each its own port.');
+  if (tls.clientCaFile !== null) return;
+  for (const [name, { certificate }] of bound)
+    if (certificate !== null && certificate.names.length > 0)
+      fail(
+        ['modalities', name, 'certificate', 'names'],
+        'needs an authority that vouches for these names',
+        'Give its file in "intake.tls.clientCaFile", or use "sha256".',
+      );
+  if (tls.requireClientCertificate === true && bound.length === 0)
+    fail(
+      ['intake', 'tls', 'requireClientCertificate'],
+      'would let nobody in, as no certificate is known',
+      'Give "clientCaFile", or a "certificate" to the modalities.',
+    );
 }
 
 function indistinguishable(a: Modality, b: Modality): boolean {

@@ -1,4 +1,5 @@
 import type { HeaderFacts, ImageFacts } from './header-facts.ts';
+import { withoutPadding } from './padding.ts';
 import { tags } from './tags.ts';
 import {
   parseUid,
@@ -66,7 +67,7 @@ export class HeaderPeek implements WalkHooks {
       if (length >= 2) this.#words.set(tag, bigEndian ? bytes.readUInt16BE() : bytes.readUInt16LE());
       return;
     }
-    const text = bytes.toString('latin1').replace(/[\0 ]+$/, '');
+    const text = withoutPadding(bytes.toString('latin1'));
     if (uidTags.has(tag)) this.#checkUid(tag, text, length > bytes.length);
     this.#texts.set(tag, text);
   }

@@ -1,4 +1,5 @@
 import type { Brand } from '../base/brand.ts';
+import { withoutPadding } from './padding.ts';
 
 /** PS3.5 §9.1: digits and full stops, at most 64 characters. */
 export type StudyInstanceUID = Brand<string, 'StudyInstanceUID'>;
@@ -19,6 +20,6 @@ export const uidCharsMax = 64;
  * @returns the UID, or null where the text is not one
  */
 export function parseUid<T extends AnyUID>(text: string): T | null {
-  const trimmed = text.replace(/[\0 ]+$/, '');
+  const trimmed = withoutPadding(text);
   return trimmed.length <= uidCharsMax && uidGrammar.test(trimmed) ? (trimmed as T) : null;
 }

@@ -173,6 +173,24 @@ const families: readonly Family[] = [
     'Connections without an association there may be.',
     (report) => report.intake.idleConnectionsMax,
   ),
+  gauge(
+    'gantry_tls_open',
+    '1 where devices can connect over TLS; left out where TLS is off.',
+    ({ intake }) => (intake.tls === null ? null : Number(intake.tls.open)),
+  ),
+  gauge(
+    'gantry_tls_certificate_expires_timestamp_seconds',
+    "When this box's certificate for DICOM over TLS expires.",
+    ({ intake }) => seconds(intake.tls?.certificate?.notAfter ?? null),
+  ),
+  gauge(
+    'gantry_tls_certificate_renewal_due',
+    '1 where it has passed two thirds of its life, or is not valid.',
+    ({ intake }) => {
+      const certificate = intake.tls?.certificate ?? null;
+      return certificate === null ? null : Number(certificate.life !== 'ok');
+    },
+  ),
   gauge('gantry_intake_open', '1 where new images are taken.', (report) => (report.intake.open ? 1 : 0)),
   perDestination('gantry_destination_up', '1 where the destination takes images.', ({ state }) =>
     state === 'up' || state === 'waiting' ? 1 : 0,

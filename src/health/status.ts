@@ -32,6 +32,8 @@ export interface StatusReport {
     readonly aeTitle: string;
     readonly port: number;
     readonly associations: number;
+    /** DICOM over TLS; null where it is off. */
+    readonly tls: TlsReport | null;
     readonly associationsMax: number;
     /** Connections without an association: not yet, or no longer. */
     readonly idleConnections: number;
@@ -68,6 +70,33 @@ export interface StatusReport {
 
 export interface RejectionReport extends Reason {
   readonly nextStep: string;
+}
+
+export interface TlsReport {
+  /** Whether devices can connect. */
+  readonly open: boolean;
+  readonly port: number;
+  /** Of PS3.15: B.13 or B.12. */
+  readonly profile: 'b13' | 'b12';
+  readonly clientCertificateRequired: boolean;
+  readonly certificate: TlsCertificateReport | null;
+  /** What is wrong with the port or with files that are not in use for it. */
+  readonly problem: RejectionReport | null;
+}
+
+export interface TlsCertificateReport {
+  /** Made by the box itself. */
+  readonly selfSigned: boolean;
+  /** Where it lies on the box. */
+  readonly file: string;
+  /** SHA-256, `AB:CD:…`. */
+  readonly sha256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** Whole days; negative where it has expired. */
+  readonly daysLeft: number;
+  /** `early`: not valid yet; `renew`: past two thirds of its life. */
+  readonly life: 'early' | 'ok' | 'renew' | 'expired';
 }
 
 export interface RefusalReport {

@@ -1,11 +1,16 @@
 import type { Reason } from '../base/errors.ts';
-import type { DestinationReport, RejectionReport, StatusReport, Verdict } from './status.ts';
+import type { DestinationReport, RejectionReport, StatusReport, TlsReport, Verdict } from './status.ts';
+import { tlsCertificate, tlsClosed, tlsFilesRejected, tlsRenewal } from './verdict-tls.ts';
 
 /** What the verdict is drawn from. Times are milliseconds since the epoch. */
 export interface VerdictFacts {
   readonly now: number;
   readonly timeZone: string;
-  readonly intake: { readonly open: boolean; readonly reason: Reason | null };
+  readonly intake: {
+    readonly open: boolean;
+    readonly reason: Reason | null;
+    readonly tls: TlsReport | null;
+  };
   readonly disk: Pick<StatusReport['disk'], 'state' | 'daysLeft'>;
   readonly configRejected: RejectionReport | null;
   readonly queue: { readonly instances: number };
@@ -40,16 +45,20 @@ const pausedByOperator = 'PAUSED_BY_OPERATOR';
 /** The first rule that speaks decides; the gravest come first. */
 const rules: readonly ((facts: VerdictFacts) => Judgement | null)[] = [
   intakeClosed,
+  tlsClosed,
   destinationPaused,
   destinationUnreached,
   destinationSilent,
   destinationRemoved,
   diskLow,
+  tlsCertificate,
+  tlsFilesRejected,
   configRejected,
   conflicts,
   quarantined,
   held,
   cannotVerify,
+  tlsRenewal,
 ];
 
 /** Says in one sentence how things stand, and what to do about it. */

@@ -8,6 +8,7 @@ import { senderBroken } from './faults.ts';
 import type { AdmissionOptions, IntakeLimits } from './options.ts';
 import { applicationContextName } from './pdu.ts';
 import { spoolRefusal } from './spool-reasons.ts';
+import { type CertificateBinding, certificateProblem, type TlsPeer } from './tls-peer.ts';
 
 /** Who is calling. */
 export interface Caller {
@@ -42,6 +43,12 @@ export interface Occupancy {
   readonly fromPeerMax: number;
 }
 
+/** A connection over TLS. */
+export interface SecuredConnection {
+  readonly peer: TlsPeer;
+  /** Milliseconds since the epoch: certificates are valid for a time. */
+  readonly now: number;
+}
 /** How much a request may propose. */
 export type ProposalLimits = Pick<IntakeLimits, 'presentationContextsMax' | 'transferSyntaxesPerContextMax'>;
 
@@ -50,6 +57,7 @@ interface Modality {
   readonly priority: Priority;
   /** Null is "any address". */
   readonly addresses: BlockList | null;
+  readonly certificate: CertificateBinding | null;
 }
 
 const permanent = 1;
@@ -66,27 +74,33 @@ export class Admission {
   readonly #titles: ReadonlySet<string>;
   readonly #unknownCallers: AdmissionOptions['unknownCallers'];
   readonly #modalities = new Map<string, Modality[]>();
+  readonly #clientCertificateRequired: boolean;
   readonly #limits: ProposalLimits;
 
   /** @throws GantryError INTAKE_ADDRESS where an address or network is not one */
   constructor(options: AdmissionOptions, limits: ProposalLimits) {
     this.#titles = new Set([options.aeTitle, ...options.aliases].map((title) => title.trim()));
     this.#unknownCallers = options.unknownCallers;
+    this.#clientCertificateRequired = options.clientCertificateRequired ?? false;
     this.#limits = limits;
-    for (const [name, { aeTitle, addresses, priority }] of Object.entries(options.modalities)) {
-      const title = aeTitle.trim();
-      const modality = { name, priority, addresses: addresses.length > 0 ? addressList(addresses) : null };
+    for (const [name, entry] of Object.entries(options.modalities)) {
+      const { priority, addresses, certificate = null } = entry;
+      const title = entry.aeTitle.trim();
+      const list = addresses.length > 0 ? addressList(addresses) : null;
+      const modality = { name, priority, addresses: list, certificate };
       const sameTitle = this.#modalities.get(title);
       if (sameTitle === undefined) this.#modalities.set(title, [modality]);
       else sameTitle.push(modality);
     }
   }
 
+  /** @param secured null for a connection in clear */
   decide(
     request: AssociationRequest,
     peerAddress: string,
     gate: IntakeGate,
     occupancy: Occupancy,
+    secured: SecuredConnection | null = null,
   ): AdmissionDecision {
     const sameTitle = this.#modalities.get(request.callingAeTitle) ?? [];
     const address = plainAddress(peerAddress);
@@ -103,9 +117,18 @@ export class Admission {
     if (!this.#titles.has(request.calledAeTitle)) return reject(rejections.calledAeTitle);
     const aeTitle = parseAeTitle(request.callingAeTitle);
     if (aeTitle === null) return reject(rejections.callingAeTitle);
-    if (modality === undefined && this.#unknownCallers === 'refuse') {
+    // A bound title belongs to its devices alone: nobody goes by it as an unknown caller.
+    const bound = sameTitle.some(({ certificate }) => certificate !== null);
+    if (modality === undefined && (bound || this.#unknownCallers === 'refuse')) {
       return reject(sameTitle.length > 0 ? rejections.callingAddress : rejections.callingAeTitle);
     }
+    const certificate = certificateProblem(
+      modality?.certificate ?? null,
+      this.#clientCertificateRequired,
+      secured?.peer ?? null,
+      secured?.now ?? 0,
+    );
+    if (certificate !== null) return reject({ reject: rejections.callingAeTitle.reject, why: certificate });
     const { presentationContextsMax, transferSyntaxesPerContextMax } = this.#limits;
     if (request.contexts.length > presentationContextsMax) return reject(rejections.tooManyContexts);
     if (

@@ -1,8 +1,10 @@
 import { implementation } from '../dicom/part10.ts';
-import { associateFixedBytes, pduHeaderBytes, readItems, writeItem, writePdu } from './pdu.ts';
+import { associateFixedBytes, echoedOffset, pduHeaderBytes, readItems, writeItem, writePdu } from './pdu.ts';
 
 /** What we announce in an A-ASSOCIATE-AC. */
 export interface Announcement {
+  /** AE titles and reserved bytes of the request. */
+  readonly echoed: Buffer;
   /** The longest P-DATA-TF variable field we ask for. */
   readonly pduBytesMax: number;
   /** The peer proposed an asynchronous operations window; the answer is one operation at a time, both ways. */
@@ -13,7 +15,8 @@ const userInformation = 0x50;
 const roles = 0x54;
 
 /**
- * Replaces the user information of dcmjs-dimse's A-ASSOCIATE-AC by our own; only its role answers are kept.
+ * Replaces the user information of dcmjs-dimse's A-ASSOCIATE-AC by our own; only its role answers are kept. AE
+ * titles and reserved bytes are those of the request, byte for byte: the library trims and clears them.
  * The library announces the smaller of the peer's and its own maximum PDU length (that is the peer's limit, not
  * ours) and echoes the peer's window, which we do not offer.
  * @param pdu the whole PDU
@@ -24,7 +27,8 @@ export function announce(pdu: Buffer, words: Announcement): Buffer {
   const content = items.map(({ type, content: bytes }) =>
     type === userInformation ? writeItem(type, ourUserInformation(bytes, words)) : writeItem(type, [bytes]),
   );
-  return writePdu(pdu.readUInt8(0), [pdu.subarray(pduHeaderBytes, fixedEnd), ...content]);
+  const version = pdu.subarray(pduHeaderBytes, pduHeaderBytes + echoedOffset);
+  return writePdu(pdu.readUInt8(0), [version, words.echoed, ...content]);
 }
 
 function ourUserInformation(theirs: Buffer, words: Announcement): Buffer[] {

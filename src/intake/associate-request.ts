@@ -2,6 +2,7 @@ import { faults, ProtocolFault } from './faults.ts';
 import {
   applicationContextName,
   associateFixedBytes,
+  echoedOffset,
   type Item,
   pduTypes,
   readItems,
@@ -28,6 +29,8 @@ export interface AssociationRequest {
   readonly protocolVersion: number;
   readonly calledAeTitle: string;
   readonly callingAeTitle: string;
+  /** Titles and reserved bytes as they came; an A-ASSOCIATE-AC sends them back (PS3.8 table 9-17). */
+  readonly echoed: Buffer;
   readonly applicationContext: string;
   /** In ascending order of their ids. */
   readonly contexts: readonly ProposedContext[];
@@ -41,6 +44,11 @@ export interface AssociationRequest {
 
 /** Longer than any UID: PS3.5 §9.1 allows 64, some devices pad. */
 const syntaxNameBytesMax = 80;
+/**
+ * Items and sub-items in one request: 128 contexts with 64 transfer syntaxes each are 8,448. A PDU of 1 MiB has room
+ * for a quarter of a million, and reading those would hold up everybody else.
+ */
+const itemsMax = 10_000;
 /** A P-DATA-TF of less cannot carry a fragment worth its header. */
 const peerPduBytesMin = 16;
 /** What a peer takes that forgot to say (the item is mandatory): the least common denominator. */
@@ -64,14 +72,15 @@ const itemTypes = {
  */
 export function readAssociationRequest(body: Buffer): AssociationRequest {
   if (body.length < associateFixedBytes) throw invalid();
+  const budget: ItemBudget = { itemsLeft: itemsMax };
   let applicationContext = '';
   let user = userInformationDefaults;
   const contexts = new Map<number, ProposedContext>();
-  for (const { type, content } of itemsOf(body.subarray(associateFixedBytes))) {
+  for (const { type, content } of itemsOf(body.subarray(associateFixedBytes), budget)) {
     if (type === itemTypes.applicationContext) applicationContext = syntaxName(content);
-    else if (type === itemTypes.userInformation) user = readUserInformation(content);
+    else if (type === itemTypes.userInformation) user = readUserInformation(content, budget);
     else if (type === itemTypes.presentationContext) {
-      const context = readContext(content);
+      const context = readContext(content, budget);
       if (contexts.has(context.id)) throw invalid();
       contexts.set(context.id, context);
     }
@@ -80,6 +89,7 @@ export function readAssociationRequest(body: Buffer): AssociationRequest {
     protocolVersion: body.readUInt16BE(0),
     calledAeTitle: text(body.subarray(4, 20)),
     callingAeTitle: text(body.subarray(20, 36)),
+    echoed: Buffer.from(body.subarray(echoedOffset, associateFixedBytes)),
     applicationContext,
     contexts: [...contexts.values()].toSorted((a, b) => a.id - b.id),
     ...user,
@@ -118,12 +128,12 @@ export function writeAssociationRequest(request: AssociationRequest): Buffer {
 }
 
 /** PS3.8 §9.3.2.2. */
-function readContext(content: Buffer): ProposedContext {
+function readContext(content: Buffer, budget: ItemBudget): ProposedContext {
   if (content.length < 4) throw invalid();
   const id = content.readUInt8(0);
   let abstractSyntax: string | null = null;
   const transferSyntaxes: string[] = [];
-  for (const item of itemsOf(content.subarray(4))) {
+  for (const item of itemsOf(content.subarray(4), budget)) {
     if (item.type === itemTypes.transferSyntax) transferSyntaxes.push(syntaxName(item.content));
     else if (item.type === itemTypes.abstractSyntax) {
       if (abstractSyntax !== null) throw invalid();
@@ -143,10 +153,10 @@ const userInformationDefaults: UserInformation = {
 };
 
 /** PS3.8 §9.3.2.3 and Annex D, PS3.7 Annex D.3.3. */
-function readUserInformation(content: Buffer): UserInformation {
+function readUserInformation(content: Buffer, budget: ItemBudget): UserInformation {
   let { pduBytesMax, proposesWindow } = userInformationDefaults;
   const roles = new Map<string, ProposedRoles>();
-  for (const item of itemsOf(content)) {
+  for (const item of itemsOf(content, budget)) {
     if (item.type === itemTypes.maximumLength) {
       if (item.content.length !== 4) throw invalid();
       pduBytesMax = item.content.readUInt32BE(0);
@@ -168,9 +178,15 @@ function readUserInformation(content: Buffer): UserInformation {
   return { pduBytesMax, proposesWindow, roles };
 }
 
-function itemsOf(bytes: Buffer): Item[] {
-  const items = readItems(bytes);
+/** How many items may still come, over all levels. */
+interface ItemBudget {
+  itemsLeft: number;
+}
+
+function itemsOf(bytes: Buffer, budget: ItemBudget): Item[] {
+  const items = readItems(bytes, budget.itemsLeft);
   if (items === null) throw invalid();
+  budget.itemsLeft -= items.length;
   return items;
 }
 

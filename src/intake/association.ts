@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { errorComment, storeStatuses } from '../dicom/statuses.ts';
 import { parseUid } from '../dicom/uid.ts';
 import type { SpoolIntake } from '../spool/types.ts';
-import { type Admission, type AdmissionDecision, type Caller, plainAddress } from './admission.ts';
+import type { Admission, AdmissionDecision, Caller } from './admission.ts';
+import type { Arrival } from './arrival.ts';
 import type { AssociationRequest } from './associate-request.ts';
 import { type CommandSet, commandFields, isAnswerless, noDataSet, writeCommandSet } from './command-set.ts';
 import { type Fault, faults, ProtocolFault } from './faults.ts';
@@ -25,6 +25,7 @@ import { IntakeScp, type LibraryAssociation } from './scp.ts';
 import type { Slots } from './slots.ts';
 import { type StoreAnswer, StoreOperation } from './store.ts';
 import type { Tally } from './tally.ts';
+import type { TlsPeer } from './tls-peer.ts';
 
 /** What all associations of a listener share. */
 export interface House {
@@ -72,6 +73,8 @@ export class IntakeAssociation implements GateHost {
   readonly #house: House;
   readonly #rules: HouseRules;
   readonly #address: string;
+  readonly #openedAt: number;
+  readonly #tls: TlsPeer | null;
   readonly #gate: PduGate;
   readonly #patience: Patience;
   readonly #closed = Promise.withResolvers<void>();
@@ -96,13 +99,15 @@ export class IntakeAssociation implements GateHost {
   /** The last store; the connection is not gone before it is settled. */
   #settling: Promise<unknown> = Promise.resolve();
 
-  constructor(socket: Socket, house: House, rules: HouseRules) {
+  constructor(arrival: Arrival, house: House, rules: HouseRules) {
     this.#house = house;
     this.#rules = rules;
-    this.#address = plainAddress(socket.remoteAddress ?? '');
+    this.#address = arrival.address;
+    this.#openedAt = arrival.openedAt;
+    this.#tls = arrival.tls;
     this.#patience = new Patience(house.clock);
-    this.#gate = new PduGate(socket, house.limits, this);
-    this.#leave = house.idleConnections.take(this.#address);
+    this.#gate = new PduGate(arrival.socket, house.limits, this);
+    this.#leave = arrival.leave;
     this.#gate.on('close', () => {
       this.#patience.end();
       this.#leave();
@@ -111,7 +116,9 @@ export class IntakeAssociation implements GateHost {
   }
 
   start(): void {
-    this.#patience.allow(this.#house.timers.associateMs, () => this.#gate.fail(faults.associateTimeout));
+    const { clock, timers } = this.#house;
+    const left = this.#openedAt + timers.associateMs - clock.monotonic();
+    this.#patience.allow(left, () => this.#gate.fail(faults.associateTimeout));
     this.#gate.start();
   }
 
@@ -142,14 +149,22 @@ export class IntakeAssociation implements GateHost {
   }
 
   associationRequested(request: AssociationRequest): void {
-    const { spool, associations } = this.#house;
+    const { spool, clock, associations } = this.#house;
     this.#request = request;
-    this.#decision = this.#rules.admission.decide(request, this.#address, spool.intakeGate(), {
+    const occupancy = {
       associations: associations.taken,
       associationsMax: associations.max,
       fromPeer: associations.takenBy(this.#address),
       fromPeerMax: associations.perPeerMax,
-    });
+    };
+    const secured = this.#tls === null ? null : { peer: this.#tls, now: clock.now() };
+    this.#decision = this.#rules.admission.decide(
+      request,
+      this.#address,
+      spool.intakeGate(),
+      occupancy,
+      secured,
+    );
     this.#scp = new IntakeScp(this.#gate, {
       associationRequested: (association) => this.#decide(association),
       storeRequested: (answer) => {

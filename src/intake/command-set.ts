@@ -1,3 +1,4 @@
+import { withoutPadding } from '../dicom/padding.ts';
 import { faults, ProtocolFault } from './faults.ts';
 
 /** Command fields (PS3.7 Annex E). A response's is its request's with the highest bit set. */
@@ -119,7 +120,7 @@ function uint16(value: Buffer | undefined): number | null {
 }
 
 function text(value: Buffer | undefined): string | null {
-  return value === undefined ? null : value.toString('latin1').replace(/[\0 ]+$/, '');
+  return value === undefined ? null : withoutPadding(value.toString('latin1'));
 }
 
 function invalid(): ProtocolFault {

@@ -44,8 +44,9 @@ export const faults = {
   },
   tls: {
     code: 'TLS_ON_DICOM_PORT',
-    message: 'A TLS handshake arrived at the DICOM port, which speaks plain DICOM.',
-    nextStep: 'Use the DICOM TLS port in the device, or switch TLS off there.',
+    message: 'A device spoke TLS to the port for plain DICOM.',
+    nextStep:
+      'Enter the DICOM TLS port in the device; if this gateway has none yet, set "intake.tls" in its configuration. Or switch TLS off in the device.',
     abort: null,
   },
   notDicom: {

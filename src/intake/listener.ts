@@ -5,8 +5,9 @@ import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolIntake } from '../spool/types.ts';
 import { Admission, plainAddress } from './admission.ts';
+import type { Arrival, Doorway } from './arrival.ts';
 import { type House, type HouseRules, IntakeAssociation } from './association.ts';
-import { faults } from './faults.ts';
+import { type Fault, faults } from './faults.ts';
 import {
   type AdmissionOptions,
   type IntakeOptions,
@@ -58,8 +59,8 @@ const lastWordsMs = 1000;
 /** For what is being made durable when the last connection is cut; a disk that hangs does not hang the shutdown. */
 const settleMsMax = 10_000;
 
-/** The DICOM port: accepts connections, keeps the limits, knows who was heard last. */
-export class IntakeListener {
+/** The DICOM port in clear, and what all who come in have in common: the limits, who was heard last. */
+export class IntakeListener implements Doorway {
   readonly #house: House;
   readonly #log: Log;
   readonly #open = new Set<IntakeAssociation>();
@@ -164,21 +165,42 @@ export class IntakeListener {
     return { admission, unknownSopClasses: options.unknownSopClasses };
   }
 
-  #take(socket: Socket): void {
+  get handshakesMax(): number {
+    return this.#house.limits.handshakesMax;
+  }
+
+  get associateMs(): number {
+    return this.#house.timers.associateMs;
+  }
+
+  enter(socket: Socket): Arrival | null {
+    const { idleConnections, clock } = this.#house;
     const address = plainAddress(socket.remoteAddress ?? '');
-    const { idleConnections, refusals } = this.#house;
     const full = idleConnections.taken >= idleConnections.max;
     if (full || idleConnections.takenBy(address) >= idleConnections.perPeerMax) {
       socket.destroy();
-      const { code, message, nextStep } = full ? faults.connectionsFull : faults.connectionsFullPeer;
-      const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
-      refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
-      return;
+      this.turnedAway(address, full ? faults.connectionsFull : faults.connectionsFullPeer);
+      return null;
     }
-    const association = new IntakeAssociation(socket, this.#house, this.#rules);
+    const leave = idleConnections.take(address);
+    return { socket, address, openedAt: clock.monotonic(), leave, tls: null };
+  }
+
+  begin(arrival: Arrival): void {
+    const association = new IntakeAssociation(arrival, this.#house, this.#rules);
     this.#open.add(association);
     void association.gone().then(() => this.#open.delete(association));
     association.start();
+  }
+
+  turnedAway(address: string, { code, message, nextStep }: Fault): void {
+    const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
+    this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
+  }
+
+  #take(socket: Socket): void {
+    const arrival = this.enter(socket);
+    if (arrival !== null) this.begin(arrival);
   }
 }
 

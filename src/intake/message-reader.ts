@@ -12,7 +12,7 @@ export interface MessageSink {
 }
 
 /** Fragments a command may come in: none needs more than a few. */
-const commandFragmentsMax = 1024;
+export const commandFragmentsMax = 1024;
 
 /** Makes messages of fragments and checks their order (PS3.7 §6.3, PS3.8 Annex E): a command, then its data set. */
 export class MessageReader {
@@ -31,6 +31,11 @@ export class MessageReader {
     this.#accepted = accepted;
     this.#commandBytesMax = commandBytesMax;
     this.#sink = sink;
+  }
+
+  /** A message has begun and its end has not come. */
+  get midMessage(): boolean {
+    return this.#contextId !== null;
   }
 
   /** @throws ProtocolFault */

@@ -1,4 +1,5 @@
 import type { Priority } from '../spool/types.ts';
+import type { CertificateBinding } from './tls-peer.ts';
 
 /** A sending device as configured. */
 export interface ModalityOptions {
@@ -6,6 +7,8 @@ export interface ModalityOptions {
   /** IPv4 or IPv6 addresses and networks (`10.4.1.20`, `10.4.1.0/24`, `fd00::/8`); empty is "any address". */
   readonly addresses: readonly string[];
   readonly priority: Priority;
+  /** With one, this AE title is let in only over TLS and with one of these certificates. */
+  readonly certificate?: CertificateBinding | null;
 }
 
 /** Who may store here and what; can be replaced while running. */
@@ -16,6 +19,8 @@ export interface AdmissionOptions {
   readonly unknownCallers: 'refuse' | 'accept';
   /** SOP classes that are not in the standard's registry: private ones, or newer than our table. */
   readonly unknownSopClasses: 'accept' | 'refuse';
+  /** Whether whoever calls over TLS has to present a certificate of a trusted authority. */
+  readonly clientCertificateRequired?: boolean;
   /** By configured name. */
   readonly modalities: Readonly<Record<string, ModalityOptions>>;
 }
@@ -27,6 +32,11 @@ export interface IntakeLimits {
   /** Connections without an association: not yet, or no longer. */
   readonly idleConnectionsMax: number;
   readonly idleConnectionsPerPeerMax: number;
+  /**
+   * Of these, on the TLS port before the end of the handshake. Fewer than all, so that a crowd there leaves
+   * places to those who call in clear.
+   */
+  readonly handshakesMax: number;
   readonly associateBytesMax: number;
   readonly presentationContextsMax: number;
   readonly transferSyntaxesPerContextMax: number;
@@ -44,7 +54,7 @@ export interface IntakeLimits {
 
 /** All count only while the peer could go on: not while we wait for the disk. */
 export interface IntakeTimers {
-  /** From the TCP connection to a complete A-ASSOCIATE-RQ. */
+  /** From the TCP connection to a complete A-ASSOCIATE-RQ, a TLS handshake included. */
   readonly associateMs: number;
   /** From the end of an association to the peer closing the connection (ARTIM, PS3.8 §9.1.5). */
   readonly acseMs: number;
@@ -68,6 +78,7 @@ export const intakeLimitDefaults: IntakeLimits = {
   associationsPerPeerMax: 16,
   idleConnectionsMax: 64,
   idleConnectionsPerPeerMax: 16,
+  handshakesMax: 32,
   associateBytesMax: 1024 * 1024,
   presentationContextsMax: 128,
   transferSyntaxesPerContextMax: 64,

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { announce } from './associate-accept.ts';
 import {
   type AssociationRequest,
@@ -36,6 +37,9 @@ export interface GateHost extends MessageSink {
   held(holding: boolean): void;
 }
 
+/** Longest that the bytes of one peer are worked on before the others get their turn. */
+const turnMsMax = 5;
+
 /**
  * - `opened`: nothing but an A-ASSOCIATE-RQ may come
  * - `deciding`: dcmjs-dimse has it and answers within the same turn
@@ -63,6 +67,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
   /** The peer does not take our answers: nothing more is read from it until it does. */
   #backlogged = false;
   #lingeringBytes = 0;
+  /** When this peer has had its share of the present turn of the event loop; null until something of it is read. */
+  #turnEndsAt: number | null = null;
   /** Bytes received. */
   bytesIn = 0;
   /** P-DATA-TF PDUs longer than announced, taken all the same. */
@@ -109,7 +115,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     if (this.#state === 'ended') return false;
     switch (pdu.readUInt8(0)) {
       case pduTypes.associateAccept:
-        this.#send(this.#announced(pdu));
+        if (this.#request === null) return false;
+        this.#send(this.#announced(pdu, this.#request));
         this.#state = 'established';
         this.#host.established();
         break;
@@ -151,10 +158,11 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     this.#socket.destroy();
   }
 
-  #announced(accept: Buffer): Buffer {
+  #announced(accept: Buffer, { echoed, proposesWindow }: AssociationRequest): Buffer {
     return announce(accept, {
+      echoed,
       pduBytesMax: this.#limits.pduBytesAnnounced,
-      answerWindow: this.#request?.proposesWindow ?? false,
+      answerWindow: proposesWindow,
     });
   }
 
@@ -187,19 +195,31 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
     else this.#proceed();
   }
 
-  /** Reads on until a frame is incomplete or somebody has to wait. */
+  /** Reads on until a frame is incomplete, somebody has to wait, or it is others' turn. */
   #proceed(): void {
+    const turnEndsAt = this.#beginTurn();
     try {
       while (!this.#held && !this.#backlogged && this.#state !== 'ended') {
         const frame = this.#framer.next();
         if (frame === null) break;
         const wait = this.#dispatch(frame);
         if (wait !== undefined) this.#hold(wait);
+        else if (performance.now() > turnEndsAt) this.#hold(nextTurn());
       }
     } catch (error) {
       this.fail(error instanceof ProtocolFault ? error.fault : faults.internal);
     }
     if (!this.#held && !this.#backlogged && this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** However many chunks of this peer come in one turn, they share its time. */
+  #beginTurn(): number {
+    if (this.#turnEndsAt !== null) return this.#turnEndsAt;
+    setImmediate(() => {
+      this.#turnEndsAt = null;
+    });
+    this.#turnEndsAt = performance.now() + turnMsMax;
+    return this.#turnEndsAt;
   }
 
   #hold(wait: Promise<void>): void {
@@ -223,6 +243,8 @@ export class PduGate extends EventEmitter<{ data: [Buffer]; close: [] }> {
         this.#decide(readAssociationRequest(frame.body));
         break;
       case pduTypes.releaseRequest:
+        // A good-bye in the middle of an object must not read as though the object were safe.
+        if (this.#reader?.midMessage === true) throw new ProtocolFault(faults.unexpectedPdu);
         this.feed(writePdu(frame.type, [frame.body]));
         break;
       case pduTypes.abort:

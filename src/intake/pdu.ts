@@ -17,6 +17,8 @@ export const pdvHeaderBytes = 6;
 export const shortPduBytes = 4;
 /** Version, AE titles and reserved bytes in front of an A-ASSOCIATE's items. */
 export const associateFixedBytes = 68;
+/** Of these, from here on (AE titles, reserved bytes) the answer repeats the request. */
+export const echoedOffset = 4;
 
 export const applicationContextName = '1.2.840.10008.3.1.1.1';
 
@@ -81,12 +83,15 @@ export interface Item {
   readonly content: Buffer;
 }
 
-/** The items of an A-ASSOCIATE, or of an item that holds items; null where a length does not fit. */
-export function readItems(bytes: Buffer): Item[] | null {
+/**
+ * The items of an A-ASSOCIATE, or of an item that holds items; null where a length does not fit, or there are more
+ * than asked for.
+ */
+export function readItems(bytes: Buffer, itemsMax = Number.POSITIVE_INFINITY): Item[] | null {
   const items: Item[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (at + 4 > bytes.length) return null;
+    if (at + 4 > bytes.length || items.length === itemsMax) return null;
     const end = at + 4 + bytes.readUInt16BE(at + 2);
     if (end > bytes.length) return null;
     items.push({ type: bytes.readUInt8(at), content: bytes.subarray(at + 4, end) });

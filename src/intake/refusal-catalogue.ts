@@ -1,10 +1,12 @@
 import { inspectionFailures } from '../dicom/inspector.ts';
 import { storeStatuses, storeStatusText } from '../dicom/statuses.ts';
-import { rejections } from './admission.ts';
-import { faults } from './faults.ts';
+import { type RejectWords, rejections } from './admission.ts';
+import { type Fault, faults } from './faults.ts';
 import { contextResults, serviceRefusals } from './negotiation.ts';
 import { dataSetNextStep, objectRefusals } from './object-refusals.ts';
 import { spoolRefusals } from './spool-reasons.ts';
+import { tlsFaults } from './tls-faults.ts';
+import { certificateProblems } from './tls-peer.ts';
 
 /** A reason to refuse something, as it stands in the status, on the page, in the metrics and in the log. */
 export interface CataloguedRefusal {
@@ -22,13 +24,40 @@ export interface CatalogueSection {
 
 const { abstractSyntaxRefused } = contextResults;
 
+/** Of those, OpenSSL itself tells the peer; the others are noticed before it is asked, or by the peer. */
+const alerted: ReadonlySet<Fault> = new Set<Fault>([
+  tlsFaults.tooOld,
+  tlsFaults.nothingShared,
+  tlsFaults.failed,
+]);
+
+function rejectText({ result, source, reason }: RejectWords): string {
+  return `A-ASSOCIATE-RJ ${result}/${source}/${reason}`;
+}
+
 /** Every reason there is, by what is refused. */
 export const refusalCatalogue: readonly CatalogueSection[] = [
   {
     title: 'Associations that are not accepted',
     refusals: Object.values(rejections).map(({ why, reject }) => ({
       ...why,
-      answer: `A-ASSOCIATE-RJ ${reject.result}/${reject.source}/${reject.reason}`,
+      answer: rejectText(reject),
+    })),
+  },
+  {
+    title: 'Associations that are not accepted for the sake of a certificate (DICOM over TLS)',
+    refusals: Object.values(certificateProblems).map((why) => ({
+      ...why,
+      answer: rejectText(rejections.callingAeTitle.reject),
+    })),
+  },
+  {
+    title: 'Connections that come to nothing before they are secure (DICOM over TLS)',
+    refusals: Object.values(tlsFaults).map((fault) => ({
+      code: fault.code,
+      message: fault.message,
+      nextStep: fault.nextStep,
+      answer: alerted.has(fault) ? 'TLS alert, connection closed' : 'connection closed',
     })),
   },
   {

@@ -1,19 +1,21 @@
-import type { DiskDirectory } from '../base/disk.ts';
-
 /**
- * Group commit of one directory: everybody who asks while an fsync runs shares the next one, because names made
- * after an fsync began are not covered by it.
+ * Group commit: everybody who asks while a sync runs shares the next one, because what was written after a sync
+ * began is not covered by it.
  */
 export class GroupSync {
-  readonly #directory: DiskDirectory;
+  readonly #sync: () => Promise<void>;
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
 
-  constructor(directory: DiskDirectory) {
-    this.#directory = directory;
+  constructor(sync: () => Promise<void>) {
+    this.#sync = sync;
   }
 
-  /** Resolves once every name made before the call is durable. Rejects for all who shared a failed fsync. */
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Resolves once everything written before the call is durable. Rejects for all who shared a failed sync. */
   sync(): Promise<void> {
     if (this.#running === null) return this.#start();
     this.#next ??= this.#running.then(
@@ -23,15 +25,16 @@ export class GroupSync {
     return this.#next;
   }
 
-  async close(): Promise<void> {
-    await this.#running?.catch(() => undefined);
-    await this.#directory.close();
+  /** Resolves once no sync runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await (this.#next ?? this.#running).catch(() => undefined);
   }
 
   #start(): Promise<void> {
     this.#next = null;
-    const running = this.#directory.sync().finally(() => {
-      if (this.#running === running) this.#running = null;
+    const running = this.#sync().finally(() => {
+      // The next one, where there is one, begins at once: nobody may begin another beside it.
+      if (this.#next === null) this.#running = null;
     });
     this.#running = running;
     return running;

@@ -15,15 +15,3 @@ export function parseObjectId(text: string): ObjectId | null {
 export function objectIdBytesOf(id: ObjectId): Buffer {
   return Buffer.from(id, 'hex');
 }
-
-/**
- * The directory an object lies in: the UTC hour of its id, e.g. `2026112403`. Objects that arrive together share
- * a directory, and so the fsync of it.
- */
-export function shardOf(id: ObjectId): string {
-  const at = new Date(Number.parseInt(id.slice(0, 12), 16));
-  return at
-    .toISOString()
-    .replaceAll(/[-+T:]/g, '')
-    .slice(0, 10);
-}

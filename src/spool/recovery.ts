@@ -15,7 +15,7 @@ const opensAtOnce = 8;
 
 /** Whether a data directory was used before: then its keys and its volume marker must be there. */
 export async function holdsData(disk: Disk, dataDirectory: string): Promise<boolean> {
-  for (const name of ['ledger.db', 'ledger.db.damaged', 'spool/objects']) {
+  for (const name of ['ledger.db', 'ledger.db.damaged', 'spool/segments', 'spool/objects']) {
     if ((await disk.facts(join(dataDirectory, name))) !== null) return true;
   }
   return false;
@@ -55,13 +55,13 @@ interface RecoveryParts {
  */
 export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   const { store, ledger, tombstones, log, now } = parts;
-  const unfinishedRemoved = await store.removeUnfinished();
   await ledger.call('recoverInFlight');
   await ledger.call('forgetUnreadable');
   // A rebuild that was interrupted is one still.
   const rebuilding = !(await ledger.call('isRecovered'));
-  const onDisk = await store.list();
   const inLedger = new Set(await ledger.call('presentObjectIds'));
+  const unfinishedRemoved = await store.removeUnfinished(inLedger);
+  const onDisk = store.list();
   const unknown = onDisk.filter((id) => !inLedger.has(id));
   const gone = new Set(await ledger.call('goneAmong', unknown));
   await store.remove([...gone]);

@@ -37,7 +37,7 @@ export async function scrubObjects({
   const whole: ObjectId[] = [];
   const damaged: ObjectId[] = [];
   const known = await ledger.call('presentObjectIds');
-  const onDisk = await store.list();
+  const onDisk = store.list();
   for (const id of onDisk) {
     try {
       bytes += await verifyObject(store, id);
@@ -71,8 +71,19 @@ async function missingOf(
   return absent.filter((id) => still.has(id));
 }
 
+/** Whether the object verifies from its first byte to its last. @throws the disk's error */
+export async function isWhole(store: ObjectStore, id: ObjectId): Promise<boolean> {
+  try {
+    await verifyObject(store, id);
+    return true;
+  } catch (error) {
+    if (error instanceof GantryError) return false;
+    throw error;
+  }
+}
+
 /** @returns its plain bytes. @throws GantryError OBJECT_* where it is not whole */
-export async function verifyObject(store: ObjectStore, id: ObjectId): Promise<number> {
+async function verifyObject(store: ObjectStore, id: ObjectId): Promise<number> {
   const stored = await store.open(id);
   try {
     const trailer = decodeTrailer(stored.trailer, stored.plainBytes);

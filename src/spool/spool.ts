@@ -11,11 +11,11 @@ import type { LedgerClient } from './ledger-client.ts';
 import { openLedger } from './ledger-opening.ts';
 import type { QueueFilter } from './ledger-views.ts';
 import { newObjectId } from './object-id.ts';
-import { FileObjectStore } from './object-store.ts';
 import { purgeVerified } from './purge.ts';
 import { damagedReason } from './reasons.ts';
 import { recover } from './recovery.ts';
-import { scrubObjects, type ScrubReport, verifyObject } from './scrub.ts';
+import { isWhole, scrubObjects, type ScrubReport } from './scrub.ts';
+import { SegmentStore } from './segment-store.ts';
 import { Tombstones } from './tombstones.ts';
 import {
   type AdmissionFacts,
@@ -40,7 +40,7 @@ import {
   type SpoolProof,
   type UidKey,
 } from './types.ts';
-import { spoolError, Volume, volumeMissing, type VolumeState } from './volume.ts';
+import { spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
 
 const volumeWaitMs = 2000;
 const openingReason = { code: 'SPOOL_OPENING', words: 'The spool is being opened; try again in a moment.' };
@@ -53,6 +53,8 @@ export interface SpoolOptions {
   /** The data directory: `spool/` and `ledger.db` lie in it. Locked by this process. */
   readonly dataDirectory: string;
   readonly reserveBytes: number;
+  /** Of one segment file; by the size of the volume where it is not given. */
+  readonly segmentBytes?: number;
   /** Where an instance goes; frozen in its trailer. Never empty. */
   destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
   /** After how long without an image a study counts as settled, by modality. */
@@ -64,7 +66,7 @@ export interface SpoolOptions {
 /** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */
 export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   readonly #options: SpoolOptions;
-  readonly #store: FileObjectStore;
+  #store: SegmentStore;
   readonly #tombstones: Tombstones;
   readonly #volume: Volume;
   readonly #rows: InstanceRows;
@@ -80,7 +82,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     const directory = join(dataDirectory, 'spool');
     this.#options = options;
     this.#rows = new InstanceRows(keyring, (modalityName) => options.quietMs(modalityName));
-    this.#store = new FileObjectStore(disk, directory, (epochId) => keyring.epochKey(epochId));
+    this.#store = this.#newStore();
     this.#tombstones = new Tombstones(disk, join(directory, 'tombstones'), keyring);
     this.#volume = new Volume({
       disk,
@@ -89,7 +91,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       markedPath: join(dataDirectory, 'keys', 'volume-marked'),
       reserveBytes,
       log,
-      replaced: () => void this.#store.close(),
+      spareBytes: () => this.#store.spareBytes,
+      replaced: () => void this.#store.release(),
     });
   }
 
@@ -120,6 +123,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       this.#waitForVolume();
       return;
     }
+    // What an attempt that failed knows of the segments is not true any more.
+    await this.#store.close();
+    this.#store = this.#newStore();
     await this.#store.start();
     const report = await recover({
       store: this.#store,
@@ -128,13 +134,25 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       log,
       now: clock.now(),
       volumeMissing: () => this.#volume.isMissing(),
-      isWhole: (objectId) => this.#isWhole(objectId),
+      isWhole: (objectId) => isWhole(this.#store, objectId),
       describe: (objectId, start) => this.#rows.read(this.#store, objectId, start),
       describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
     });
     log.info({ event: 'recovered', ...report }, 'the spool is open');
     this.#recovered = true;
     this.#workMade();
+  }
+
+  #newStore(): SegmentStore {
+    const { disk, dataDirectory, keyring, log, segmentBytes } = this.#options;
+    return new SegmentStore({
+      disk,
+      directory: join(dataDirectory, 'spool'),
+      findKey: (epochId) => keyring.epochKey(epochId),
+      log,
+      isShort: () => this.#volume.isShort,
+      segmentBytes,
+    });
   }
 
   #waitForVolume(): void {
@@ -151,7 +169,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   async stop(): Promise<void> {
-    if (this.#waiting !== null) clearTimeout(this.#waiting);
+    clearTimeout(this.#waiting ?? undefined);
     this.#recovered = false;
     await this.#volume.stop();
     await this.#ledger?.close();
@@ -265,9 +283,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   /** Free and total space and what is wrong with the volume, if anything. */
-  disk(): { state: VolumeState; freeBytes: number; totalBytes: number; reserveBytes: number } {
-    const { freeBytes, totalBytes } = this.#volume.space;
-    return { state: this.#volume.state, freeBytes, totalBytes, reserveBytes: this.#options.reserveBytes };
+  disk(): VolumeReport {
+    return this.#volume.report();
   }
 
   /** Deliveries in order of admission. @param after the last delivery of the page before, or null */
@@ -373,25 +390,14 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {
     const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
     const digest = this.#rows.digestKey(facts.dataSetSha256);
-    const same = known.filter(
-      (one) => one.digest === digest && one.transferSyntax === facts.TransferSyntaxUID,
-    );
+    const { TransferSyntaxUID } = facts;
+    const same = known.filter((one) => one.digest === digest && one.transferSyntax === TransferSyntaxUID);
     for (const one of same) {
       // The sender forgets its copy when we say that we have one: so look at ours first.
-      if (one.purged || (await this.#isWhole(one.objectId))) return 'identical';
+      if (one.purged || (await isWhole(this.#store, one.objectId))) return 'identical';
       await this.#db.flush();
       await this.#db.call('holdObjects', [one.objectId], damagedReason, this.#now());
     }
     return known.length > same.length ? 'other' : 'new';
-  }
-
-  async #isWhole(objectId: ObjectId): Promise<boolean> {
-    try {
-      await verifyObject(this.#store, objectId);
-      return true;
-    } catch (error) {
-      if (error instanceof GantryError) return false;
-      throw error;
-    }
   }
 }

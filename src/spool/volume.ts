@@ -34,11 +34,21 @@ interface VolumeOptions {
   readonly markedPath: string;
   readonly reserveBytes: number;
   readonly log: Log;
+  /** Bytes that are taken on the volume, and free for new objects all the same. */
+  readonly spareBytes: () => number;
   /** The volume is back, or another directory is in its place: what was open of the old one is stale. */
   readonly replaced: () => void;
 }
 
 export type VolumeState = 'ok' | 'full' | 'suspect' | 'missing';
+
+export interface VolumeReport {
+  readonly state: VolumeState;
+  /** What is spare in the spool counts as free. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly reserveBytes: number;
+}
 
 /**
  * The volume under the spool: is it the right one, is there room, does it keep what it is given? Looks once a
@@ -102,8 +112,15 @@ export class Volume {
     );
   }
 
-  get space(): VolumeSpace {
-    return this.#space;
+  report(): VolumeReport {
+    const { freeBytes, totalBytes } = this.#space;
+    const { spareBytes, reserveBytes } = this.#options;
+    return { state: this.state, freeBytes: freeBytes + spareBytes(), totalBytes, reserveBytes };
+  }
+
+  /** Used up to its reserve, whatever is spare. */
+  get isShort(): boolean {
+    return this.#space.freeBytes < this.#options.reserveBytes;
   }
 
   get state(): VolumeState {
@@ -128,7 +145,8 @@ export class Volume {
   #hasRoom(): boolean {
     const { freeBytes, freeFiles } = this.#space;
     if (freeFiles !== null && freeFiles < reserveFiles) return false;
-    return freeBytes - this.#writtenSinceLook > this.#options.reserveBytes;
+    const { spareBytes, reserveBytes } = this.#options;
+    return freeBytes + spareBytes() - this.#writtenSinceLook > reserveBytes;
   }
 
   async #look(): Promise<void> {

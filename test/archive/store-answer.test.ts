@@ -102,6 +102,11 @@ describe('the answer to a store request', () => {
     expect(answer).toMatchObject(read);
   });
 
+  test('is read though a UID in it is a million spaces', async () => {
+    const endless = text.replace('1.2.5', `${' '.repeat(1_000_000)}x`);
+    expect(await answerTo(202, {}, endless)).toMatchObject({ body: 'parsed', referenced: read.referenced });
+  });
+
   const unreadable: readonly (readonly [string, string])[] = [
     ['HTML', '<!DOCTYPE html><html><body>Welcome</body></html>'],
     ['XML of another kind', '<answer><ok/></answer>'],

@@ -64,6 +64,7 @@ describe('defaults', () => {
     expect(modalities['ct1']).toEqual({
       aeTitle: 'CT1',
       addresses: [],
+      certificate: null,
       host: null,
       port: null,
       priority: 'routine',
@@ -100,7 +101,7 @@ describe('limits of the way in', () => {
     const { limits, timers } = intakeOptions(accepted(withCloud({ intake: { limits: sound } })));
     const { associateMs: associateWaitMs, ...others } = timers;
     expect({ ...limits, ...others, associateWaitMs }).toEqual(sound);
-    expect(Object.keys(sound)).toHaveLength(18);
+    expect(Object.keys(sound)).toHaveLength(19);
   });
 
   test.each(Object.entries(limitBounds()))('%s has bounds at both ends', (name, outside) => {
@@ -121,6 +122,11 @@ describe('limits of the way in', () => {
     );
     expect(intake.limits).toMatchObject({ associationsPerPeerMax: 4, idleConnectionsPerPeerMax: 3 });
   });
+
+  test.each([2, 3, 63, 64, 1000])('of %i connections, handshakes leave some to the others', (most) => {
+    const { intake } = accepted(withCloud({ intake: { limits: { idleConnectionsMax: most } } }));
+    expect(intake.limits.handshakesMax).toBe(Math.min(32, Math.floor(most / 2)));
+  });
 });
 
 describe('problems say where, why and what instead', () => {
@@ -139,8 +145,8 @@ describe('problems say where, why and what instead', () => {
     ],
     [
       'a later feature',
-      withCloud({ intake: { tls: {} } }),
-      'intake.tls',
+      withCloud({ compression: {} }),
+      'compression',
       /not supported by this version/,
       /Take it out/,
     ],
@@ -321,6 +327,13 @@ describe('problems say where, why and what instead', () => {
       'intake.limits.idleConnectionsPerPeerMax',
       /more than "idleConnectionsMax", which is 64/,
       /Lower it/,
+    ],
+    [
+      'as many handshakes as connections',
+      withCloud({ intake: { limits: { handshakesMax: 64 } } }),
+      'intake.limits.handshakesMax',
+      /"idleConnectionsMax" is 64/,
+      /raise "idleConnectionsMax"/,
     ],
     [
       'longer PDUs asked for than taken',

@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { compactVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StatusReport } from '../../src/health/status.ts';
-import { objectFiles, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, type MadeInstance, newUid } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { openKeystore } from '../fixtures/independent-decryptor.ts';
+import { flipBit, storedObjects } from '../fixtures/stored-objects.ts';
 import { queueEntries } from './fates.ts';
 import { gantry, gantryMain, type ProgramRun, patienceMs } from './peers.ts';
 import { storeAll } from './store-all.ts';
@@ -104,7 +104,7 @@ describe('the commands', { timeout: patienceMs }, () => {
     expect(more).toEqual([]);
     expect(first?.reason?.code).toBe('CONFLICT_HERE');
     expect(await ok('queue', 'resolve', first?.objectId ?? '', 'discard')).toBe('1 resolved.\n');
-    expect(objectFiles(data)).toHaveLength(4);
+    expect(storedObjects(data)).toHaveLength(4);
 
     const wrong = await run('queue', 'resolve', second?.objectId ?? '', 'perhaps');
     expect(wrong.code).toBe(2);
@@ -159,13 +159,13 @@ describe('the commands', { timeout: patienceMs }, () => {
     const unsaid = await run('queue', 'discard');
     expect(unsaid.code).toBe(2);
     expect(unsaid.stderr).toContain('Say which');
-    const before = objectFiles(data).length;
+    const before = storedObjects(data).length;
     const doomed = (await queued('--state', 'queued'))[0]?.objectId ?? '';
     expect(await ok('queue', 'discard', doomed)).toBe('1 changed.\n');
-    expect(objectFiles(data)).toHaveLength(before - 1);
+    expect(storedObjects(data)).toHaveLength(before - 1);
     // Discarded is not "seen before": the same image comes in again.
     await store(gateway.dicomPort, late.slice(0, 1));
-    expect(objectFiles(data)).toHaveLength(before);
+    expect(storedObjects(data)).toHaveLength(before);
   });
 
   test('scrub, and what needs the gateway stopped', async () => {
@@ -186,11 +186,9 @@ describe('the commands', { timeout: patienceMs }, () => {
   });
 
   test('stopped: scrub finds a damaged object, and it is held', async () => {
-    const path = objectFiles(data).at(-1) ?? '';
-    const damaged = path.slice(-32);
-    const bytes = readFileSync(path);
-    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
-    writeFileSync(path, bytes);
+    const object = storedObjects(data).at(-1);
+    const damaged = object?.id ?? '';
+    flipBit(object, (object?.sealed.length ?? 0) >> 1);
 
     const { code, stdout } = await run('scrub');
     expect(code).toBe(1);
@@ -208,9 +206,9 @@ describe('the commands', { timeout: patienceMs }, () => {
 
   test('the image of a damaged object is taken in again', async () => {
     await startAgain();
-    const before = objectFiles(data).length;
+    const before = storedObjects(data).length;
     await store(gateway.dicomPort, late);
-    expect(objectFiles(data)).toHaveLength(before + 1);
+    expect(storedObjects(data)).toHaveLength(before + 1);
     expect(await gateway.stop()).toBe(0);
   });
 

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import type { QueueEntry } from '../../src/spool/types.ts';
-import { objectFiles } from '../fixtures/data-directory.ts';
 import { openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
+import { storedObjects } from '../fixtures/stored-objects.ts';
 import type { CorpusFile } from './corpus-files.ts';
 import { gantry } from './peers.ts';
 
@@ -43,15 +41,13 @@ interface Sealed {
 /** Every sealed object, in order of arrival, opened by FORMAT.md alone. */
 function sealedObjects(dataDirectory: string): Sealed[] {
   const keystore = openKeystore(dataDirectory);
-  return objectFiles(dataDirectory)
-    .toSorted((a, b) => basename(a).localeCompare(basename(b)))
-    .map((path) => {
-      const { trailer, body } = openObject(readFileSync(path), keystore);
-      const sha256 = createHash('sha256').update(body).digest('hex');
-      if (sha256 !== trailer['dataSetSha256'])
-        throw new Error('a trailer names another digest than its body has');
-      return { objectId: basename(path), SOPInstanceUID: String(trailer['SOPInstanceUID']), sha256 };
-    });
+  return storedObjects(dataDirectory).map(({ id, sealed }) => {
+    const { trailer, body } = openObject(sealed, keystore);
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    if (sha256 !== trailer['dataSetSha256'])
+      throw new Error('a trailer names another digest than its body has');
+    return { objectId: id, SOPInstanceUID: String(trailer['SOPInstanceUID']), sha256 };
+  });
 }
 
 export async function queueEntries(dataDirectory: string, ...options: string[]): Promise<QueueEntry[]> {

@@ -1,10 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { sendFiles } from '../fixtures/send-files.ts';
+import { unfinishedObjects } from '../fixtures/stored-objects.ts';
 import { corpusFiles } from './corpus-files.ts';
 import { present, patienceMs } from './peers.ts';
 import { storeAll } from './store-all.ts';
@@ -67,7 +67,7 @@ describe.skipIf(!ready)('a malformed file', { timeout: patienceMs }, () => {
       ({ intake: { associations }, totals }) => associations === 0 && totals.received === storedSoFar,
     );
     if (answers[file.name] !== stored) expect(intake.refusals[0]?.reason).not.toBe('');
-    expect(readdirSync(join(gateway.dataDirectory, 'spool', 'incoming'))).toEqual([]);
+    expect(unfinishedObjects(gateway.dataDirectory)).toEqual([]);
     expect(gateway.process.exitCode).toBeNull();
   });
 

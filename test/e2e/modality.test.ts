@@ -1,12 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
 import { part10Header } from '../../src/dicom/part10.ts';
-import { objectFiles, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, type MadeInstance, usMultiframe } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
+import { storedObjects } from '../fixtures/stored-objects.ts';
 import { gantry, present, type ProgramRun, runProgram, patienceMs } from './peers.ts';
 
 const withDcmtk = present('test/e2e/modality.test.ts', 'DCMTK');
@@ -46,8 +47,8 @@ function file(name: string, instance: MadeInstance): string {
 /** The data sets that lie in the spool, and the transfer syntaxes they came in. */
 function received({ dataDirectory }: GatewayProcess): { syntax: unknown; body: Buffer }[] {
   const keystore = openKeystore(dataDirectory);
-  return objectFiles(dataDirectory).map((path) => {
-    const { trailer, body } = openObject(readFileSync(path), keystore);
+  return storedObjects(dataDirectory).map(({ sealed }) => {
+    const { trailer, body } = openObject(sealed, keystore);
     return { syntax: trailer['TransferSyntaxUID'], body };
   });
 }

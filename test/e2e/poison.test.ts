@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { tags } from '../../src/dicom/tags.ts';
-import { objectFiles, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import {
   ctSlice,
   type DataElement,
@@ -13,6 +13,7 @@ import {
 } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { type RunningOrthanc, startOrthanc } from '../fixtures/orthanc.ts';
+import { storedObjects } from '../fixtures/stored-objects.ts';
 import { countAt, instancesAt } from './archive-copies.ts';
 import { queueEntries } from './fates.ts';
 import { gantry, present, patienceMs } from './peers.ts';
@@ -110,7 +111,7 @@ describe.skipIf(!ready)('an instance the archive does not take', { timeout: pati
     expect(await queue('discard', held?.objectId ?? '')).toBe('1 changed.\n');
     const done = await gateway.until(({ verdict }) => verdict === 'working');
     expect(done.totals).toMatchObject({ verified: 20, quarantined: 0, held: 0 });
-    expect(objectFiles(data)).toHaveLength(20);
+    expect(storedObjects(data)).toHaveLength(20);
   });
 
   test('goes out once the archive takes it after all', async () => {
@@ -139,7 +140,7 @@ describe.skipIf(!ready)('an instance the archive does not take', { timeout: pati
     expect(totals).toMatchObject({ received: 1, delivered: 1, verified: 0 });
     expect(waiting.instances).toBe(1);
     expect(await countAt(orthanc)).toBe(before);
-    expect(objectFiles(gateway.dataDirectory)).toHaveLength(1);
+    expect(storedObjects(gateway.dataDirectory)).toHaveLength(1);
   });
 });
 

@@ -1,11 +1,11 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Receipt } from '../../src/proof/receipt.ts';
-import { objectFiles, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, type MadeInstance, newUid, srDocument } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { type RunningOrthanc, startOrthanc } from '../fixtures/orthanc.ts';
+import { storedObjects, unfinishedObjects } from '../fixtures/stored-objects.ts';
 import { countAt, emptyArchive } from './archive-copies.ts';
 import { queueEntries } from './fates.ts';
 import { gantry, present, patienceMs } from './peers.ts';
@@ -65,7 +65,7 @@ describe.skipIf(!ready)('proof and retention', { timeout: patienceMs }, () => {
     await storeAll(gateway.dicomPort, [ours]);
     const { totals } = await gateway.until((status) => status.totals.conflicts === 1);
     expect(totals).toMatchObject({ received: 1, verified: 0 });
-    expect(objectFiles(gateway.dataDirectory)).toHaveLength(1);
+    expect(storedObjects(gateway.dataDirectory)).toHaveLength(1);
   });
 
   test.each([
@@ -105,9 +105,9 @@ describe.skipIf(!ready)('proof and retention', { timeout: patienceMs }, () => {
     await storeAll(gateway.dicomPort, [...study, conflicting]);
     await gateway.until(({ totals }) => totals.verified === study.length && totals.conflicts === 1);
     const data = gateway.dataDirectory;
-    await until(() => objectFiles(data).length === 1);
+    await until(() => storedObjects(data).length === 1);
     const [kept] = await queueEntries(data);
-    expect(objectFiles(data)[0]).toContain(kept?.objectId);
+    expect(storedObjects(data)[0]?.id).toBe(kept?.objectId);
     expect(kept?.state).toBe('conflict');
 
     const receipt = await receiptOf(study.length + 1);
@@ -116,8 +116,8 @@ describe.skipIf(!ready)('proof and retention', { timeout: patienceMs }, () => {
 
     const sentBefore = (await gateway.status()).destinations['cloud']?.bytesSent;
     expect(await storeAll(gateway.dicomPort, study)).toEqual({ 0: study.length });
-    expect(readdirSync(join(data, 'spool', 'incoming'))).toEqual([]);
-    expect(objectFiles(data)).toHaveLength(1);
+    expect(unfinishedObjects(data)).toEqual([]);
+    expect(storedObjects(data)).toHaveLength(1);
     const after = await gateway.status();
     expect(after.totals).toMatchObject({ received: study.length + 1, verified: study.length });
     expect(after.destinations['cloud']?.bytesSent).toBe(sentBefore);
@@ -142,7 +142,7 @@ describe.skipIf(!ready)('proof and retention', { timeout: patienceMs }, () => {
     await storeAll(gateway.dicomPort, study);
     await gateway.until(({ destinations }) => destinations['cloud']?.accepted === study.length);
     await until(() => gateway.lines.filter((line) => line.includes('retention run finished')).length >= 3);
-    expect(objectFiles(gateway.dataDirectory)).toHaveLength(study.length);
+    expect(storedObjects(gateway.dataDirectory)).toHaveLength(study.length);
   });
 });
 

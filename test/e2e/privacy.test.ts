@@ -2,21 +2,17 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
 import { SandboxArchive } from '../../src/demo/sandbox-archive.ts';
 import type { SOPClassUID, SOPInstanceUID } from '../../src/dicom/uid.ts';
-import {
-  filesBelow,
-  objectFiles,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '../fixtures/data-directory.ts';
+import { filesBelow, type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { type DataElement, element, encodeDataSet, type MadeInstance } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
+import { flipBit, storedObjects } from '../fixtures/stored-objects.ts';
 import { gantry, patienceMs } from './peers.ts';
 import { storeAll } from './store-all.ts';
 
@@ -259,10 +255,7 @@ describe('patient data', { timeout: patienceMs }, () => {
   test('survives a kill, a damaged object and a rebuilt ledger', async () => {
     lines.push(...gateway.lines);
     await gateway.kill();
-    const [path = ''] = objectFiles(data);
-    const bytes = readFileSync(path);
-    bytes[300] = (bytes[300] ?? 0) ^ 1;
-    writeFileSync(path, bytes);
+    flipBit(storedObjects(data)[0], 300);
     const rebuilt = await gantry('rebuild-ledger', '--data', data);
     seen.set('rebuild-ledger', rebuilt.stdout + rebuilt.stderr);
     expect(rebuilt.code).toBe(0);

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { nodeDisk } from '../../src/base/disk.ts';
 import type { Spool } from '../../src/spool/spool.ts';
 import type { AdmitOutcome, DeliveryKey } from '../../src/spool/types.ts';
-import { objectFiles, type TemporaryDirectory } from '../fixtures/data-directory.ts';
+import { type TemporaryDirectory } from '../fixtures/data-directory.ts';
 import {
   type OpenedSpool,
   openSpool,
@@ -14,6 +14,7 @@ import {
   testInstance,
   writeReceipts,
 } from '../fixtures/open-spool.ts';
+import { storedObjects, unfinishedObjects } from '../fixtures/stored-objects.ts';
 import { DurabilityAudit } from './durability-audit.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 import { Oracle, readSpool, safe, sha256 } from './oracle.ts';
@@ -80,16 +81,16 @@ export class Bench {
       (one) => one.uid === admission.SOPInstanceUID && one.digest === digest,
     );
     if (own === undefined) throw new Error('acknowledged, and not in the spool');
-    expect(this.audit.doubtsAbout(own.path)).toEqual([]);
+    for (const { path, from, to } of own.places) expect(this.audit.doubtsAbout(path, from, to)).toEqual([]);
     const keys = join(this.path, 'keys');
     expect(this.audit.doubtsAbout(join(keys, 'root.key'))).toEqual([]);
     const keystores = ['keystore-a', 'keystore-b'].map((copy) => this.audit.doubtsAbout(join(keys, copy)));
     expect(keystores).toContainEqual([]);
   }
 
-  /** Names of what is half received. */
+  /** Ids of what is half received. */
   incoming(): string[] {
-    return readdirSync(join(this.path, 'spool', 'incoming'));
+    return unfinishedObjects(this.path);
   }
 
   /** Nothing acknowledged is missing or altered, nothing half can be seen. */
@@ -108,7 +109,7 @@ export class Bench {
       for (const instance of [...after, testInstance()]) await this.send(spool, instance);
       await spool.flush();
       const entries = await spool.entries({}, null, 1000);
-      const objects = objectFiles(this.path).map((path) => basename(path));
+      const objects = storedObjects(this.path).map(({ id }) => id);
       expect(entries.map(({ objectId }) => objectId).toSorted()).toEqual(objects.toSorted());
     } finally {
       await stop();

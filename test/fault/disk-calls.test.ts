@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Spool } from '../../src/spool/spool.ts';
-import { filesBelow, objectFiles } from '../fixtures/data-directory.ts';
+import { filesBelow } from '../fixtures/data-directory.ts';
 import { type TestInstance, testInstance } from '../fixtures/open-spool.ts';
+import { storedObjects } from '../fixtures/stored-objects.ts';
 import { Bench, deliverAll, memoryDirectory, oldest, verifyAll } from './bench.ts';
 import { campaign, say } from './campaign.ts';
 import type { DiskFault } from './faulty-disk.ts';
@@ -79,7 +80,7 @@ describe('a call to the disk fails while an object comes in', () => {
     const outcome = await bench.send(spool, instance).catch(() => null);
     const { failed } = bench.faulty;
     if (outcome === null && !failing.lasting) {
-      expect(objectFiles(bench.path)).toEqual([]);
+      expect(storedObjects(bench.path)).toEqual([]);
       expect(bench.incoming()).toEqual([]);
     }
     // Found as it is by a process that starts while this one still holds on.
@@ -138,7 +139,7 @@ describe('a call to the disk fails while an object comes in', () => {
         await intakeOpens(spool);
         const again = await bench.send(spool, instance);
         expect(again).toBe(outcome === null ? 'stored' : 'duplicate');
-        expect(objectFiles(bench.path)).toHaveLength(bench.oracle.contents);
+        expect(storedObjects(bench.path)).toHaveLength(bench.oracle.contents);
         expect(bench.incoming()).toEqual([]);
         return { failed };
       });
@@ -169,11 +170,11 @@ describe('a call to the disk fails while verified objects are purged', () => {
         await spool.purgeVerified(Date.now() + 1000).catch(() => null);
         const { failed } = bench.faulty;
         bench.faulty.failAt(null);
-        if (objectFiles(bench.path).length === 1) expect(volatileTombstones(bench)).toEqual([]);
+        if (storedObjects(bench.path).length === 1) expect(volatileTombstones(bench)).toEqual([]);
         await intakeOpens(spool);
         expect(await bench.sendElsewhere(spool, verified)).toBe('duplicate');
         await spool.purgeVerified(Date.now() + 1000);
-        expect(objectFiles(bench.path)).toHaveLength(1);
+        expect(storedObjects(bench.path)).toHaveLength(1);
         return { failed };
       });
       await first.stop();
@@ -269,7 +270,7 @@ describe('the process ends just before a call to the disk', () => {
         if (left === undefined || opened === undefined) throw new Error('no such copy');
         expect(await left.sendElsewhere(opened.spool, verified)).toBe('duplicate');
         await opened.spool.purgeVerified(Date.now() + 1000);
-        expect(objectFiles(left.path)).toHaveLength(1);
+        expect(storedObjects(left.path)).toHaveLength(1);
         await opened.stop();
         await left.expectRecovery();
       }

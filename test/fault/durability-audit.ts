@@ -8,6 +8,13 @@ import type { Disk, DiskFile } from '../../src/base/disk.ts';
  */
 type Doubt = 'volatile' | 'forsaken';
 
+/** Bytes of a file in doubt. */
+interface DoubtfulBytes {
+  readonly from: number;
+  readonly to: number;
+  doubt: Doubt;
+}
+
 /**
  * A disk that keeps account of what a power cut would take away, by the strictest reading of POSIX: bytes count
  * once their file was synced after they were written, a name once its directory was synced after it was made.
@@ -19,13 +26,18 @@ export class DurabilityAudit implements Disk {
   readonly #root: string;
   /** By path relative to the root. */
   readonly #names: Map<string, Doubt>;
-  readonly #contents: Map<string, Doubt>;
+  readonly #contents: Map<string, DoubtfulBytes[]>;
 
   constructor(disk: Disk, root: string, known?: DurabilityAudit) {
     this.#disk = disk;
     this.#root = root;
     this.#names = new Map(known === undefined ? [] : known.#names);
-    this.#contents = new Map(known === undefined ? [] : known.#contents);
+    this.#contents = new Map(
+      [...(known === undefined ? [] : known.#contents)].map(([key, doubts]) => [
+        key,
+        doubts.map((one) => ({ ...one })),
+      ]),
+    );
   }
 
   /** The account goes on for a copy of the directory. */
@@ -33,11 +45,12 @@ export class DurabilityAudit implements Disk {
     return new DurabilityAudit(disk, root, this);
   }
 
-  /** Why a file might not be there after a power cut; empty where nothing can take it away. */
-  doubtsAbout(path: string): string[] {
+  /** Why a file, or a piece of it, might not be there after a power cut; empty where nothing can take it away. */
+  doubtsAbout(path: string, from = 0, to = Number.MAX_SAFE_INTEGER): string[] {
     const doubts: string[] = [];
-    const content = this.#contents.get(this.#key(path));
-    if (content !== undefined) doubts.push(`its bytes are ${content}`);
+    for (const bytes of this.#contents.get(this.#key(path)) ?? [])
+      if (bytes.from < to && bytes.to > from)
+        doubts.push(`bytes ${bytes.from} to ${bytes.to} are ${bytes.doubt}`);
     for (let at = path; at.startsWith(this.#root + sep); at = dirname(at)) {
       const doubt = this.#names.get(this.#key(at));
       if (doubt !== undefined) doubts.push(`the name ${this.#key(at)} is ${doubt}`);
@@ -59,7 +72,7 @@ export class DurabilityAudit implements Disk {
   async openDirectory(path: string): ReturnType<Disk['openDirectory']> {
     const directory = await this.#disk.openDirectory(path);
     return {
-      sync: () => this.#synced(this.#names, this.#namesIn(path), () => directory.sync()),
+      sync: () => this.#namesSynced(path, () => directory.sync()),
       close: () => directory.close(),
     };
   }
@@ -105,25 +118,50 @@ export class DurabilityAudit implements Disk {
   #file(file: DiskFile, path: string): DiskFile {
     return {
       write: (buffers, position) => {
-        if (this.#contents.get(this.#key(path)) === undefined)
-          this.#contents.set(this.#key(path), 'volatile');
+        const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
+        this.#written(path, position, position + bytes);
         return file.write(buffers, position);
       },
       read: (buffer, position) => file.read(buffer, position),
       size: () => file.size(),
-      sync: () => this.#synced(this.#contents, [this.#key(path)], () => file.sync()),
+      sync: () => this.#bytesSynced(path, () => file.sync()),
       close: () => file.close(),
     };
   }
 
+  /** What is written anew is volatile, whatever it was. */
+  #written(path: string, from: number, to: number): void {
+    const rest = (this.#contents.get(this.#key(path)) ?? []).flatMap((one) => {
+      if (one.to <= from || one.from >= to) return [one];
+      const parts = [
+        { ...one, to: Math.min(one.to, from) },
+        { ...one, from: Math.max(one.from, to) },
+      ];
+      return parts.filter((part) => part.from < part.to);
+    });
+    this.#contents.set(this.#key(path), [...rest, { from, to, doubt: 'volatile' }]);
+  }
+
   /** What was volatile when the sync began is durable once it succeeds, and given up when it fails. */
-  async #synced(account: Map<string, Doubt>, keys: readonly string[], sync: () => Promise<void>) {
-    const covered = keys.filter((key) => account.get(key) === 'volatile');
+  async #bytesSynced(path: string, sync: () => Promise<void>): Promise<void> {
+    const covered = (this.#contents.get(this.#key(path)) ?? []).filter(({ doubt }) => doubt === 'volatile');
     try {
       await sync();
-      for (const key of covered) account.delete(key);
     } catch (error) {
-      for (const key of covered) account.set(key, 'forsaken');
+      for (const one of covered) one.doubt = 'forsaken';
+      throw error;
+    }
+    const left = (this.#contents.get(this.#key(path)) ?? []).filter((one) => !covered.includes(one));
+    this.#contents.set(this.#key(path), left);
+  }
+
+  async #namesSynced(directory: string, sync: () => Promise<void>): Promise<void> {
+    const covered = this.#namesIn(directory).filter((name) => this.#names.get(name) === 'volatile');
+    try {
+      await sync();
+      for (const name of covered) this.#names.delete(name);
+    } catch (error) {
+      for (const name of covered) this.#names.set(name, 'forsaken');
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, newUid } from '../fixtures/dicom-objects.ts';
-import { type GatewayProcess, startGateway, startGatewayUnder } from '../fixtures/gateway-process.ts';
+import { type GatewayProcess, launchGateway, startGateway } from '../fixtures/gateway-process.ts';
 import { ProcessInspector } from '../fixtures/process-inspector.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import { Oracle, safe, spotless } from './oracle.ts';
@@ -21,7 +21,9 @@ it('the death of the ledger thread ends the process in words; the next start los
   cleanUp.push(() => archive.kill());
   const config = { destinations: { cloud: { type: 'stow', url: archive.url } } };
   const dataDirectory = join(home.path, 'data');
-  let gateway: GatewayProcess = await startGatewayUnder(['--inspect=127.0.0.1:0'], dataDirectory, config);
+  let gateway: GatewayProcess = await launchGateway(dataDirectory, config, {
+    nodeOptions: ['--inspect=127.0.0.1:0'],
+  });
   cleanUp.push(() => gateway.kill());
   const inspector = await ProcessInspector.connect(gateway);
 

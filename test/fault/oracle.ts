@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MadeInstance } from '../fixtures/dicom-objects.ts';
-import { objectFiles } from '../fixtures/data-directory.ts';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
+import { type Place, type StoredBytes, storedObjects } from '../fixtures/stored-objects.ts';
 
-type Named = Pick<MadeInstance, 'SOPInstanceUID' | 'dataSet'>;
+interface Named {
+  readonly SOPInstanceUID: string;
+  readonly dataSet: Buffer;
+}
 
-/** What the judge found. Every list names instances by UID, or files by path; all have to be empty. */
+/** What the judge found. Every list names instances by UID, or objects by id; all have to be empty. */
 export interface Judgement {
   /** Answered 0000, and in neither place with these bytes. */
   readonly lost: string[];
   /** In a place with bytes that nobody ever sent under this UID. */
   readonly altered: string[];
-  /** Files that can be seen as objects and do not open to their end. */
+  /** Objects that can be seen and do not open to their end. */
   readonly half: string[];
-  /** The same UID more than once at the archive, or the same bytes more than once in the spool. */
+  /** The same UID more than once at the archive, or the same bytes in the same transfer syntax more than once in the spool. */
   readonly twice: string[];
   /** Answered 0000, and no version of it at the archive. */
   readonly undelivered: string[];
@@ -37,7 +39,8 @@ export const spotless: Judgement = {
 export const safe = { lost: [], altered: [], half: [], twice: [] } satisfies Partial<Judgement>;
 
 interface Kept {
-  readonly path: string;
+  /** Where its bytes are. */
+  readonly places: readonly Pick<Place, 'path'>[];
   readonly uid: string;
   readonly digest: string;
   readonly conflict: boolean;
@@ -101,7 +104,10 @@ export class Oracle {
         .filter(({ uid, digest }) => this.#offered.get(uid)?.has(digest) !== true)
         .map(nameOf),
       half: spool.half,
-      twice: [...repeated(archive.map(({ uid }) => uid)), ...repeated(spool.kept.map(nameOf))],
+      twice: [
+        ...repeated(archive.map(({ uid }) => uid)),
+        ...repeated(spool.kept.map((each) => `${nameOf(each)} ${each.syntax}`)),
+      ],
       undelivered: [...this.#acknowledged.keys()].filter((uid) => !atArchive.has(uid)),
       conflictsNotParked: names
         .filter(({ uid, digest }) => atArchive.has(uid) && atArchive.get(uid) !== digest)
@@ -111,27 +117,43 @@ export class Oracle {
   }
 }
 
+interface InSpool {
+  readonly places: readonly Place[];
+  /** The same bytes in another transfer syntax are another object. */
+  readonly syntax: string;
+}
+
 /** Every object that can be seen in the spool, opened to its end. */
-export function readSpool(dataDirectory: string): { kept: Kept[]; half: string[] } {
-  const kept: Kept[] = [];
+export function readSpool(dataDirectory: string): {
+  kept: (Kept & InSpool)[];
+  half: string[];
+} {
+  const kept: ReturnType<typeof readSpool>['kept'] = [];
   const half: string[] = [];
-  if (!existsSync(join(dataDirectory, 'spool', 'objects'))) return { kept, half };
+  if (!existsSync(join(dataDirectory, 'spool', 'segments'))) return { kept, half };
   const keystore = openKeystore(dataDirectory);
-  for (const path of objectFiles(dataDirectory)) {
+  for (const object of storedObjects(dataDirectory)) {
     try {
-      kept.push(openKept(path, keystore));
+      kept.push(openKept(object, keystore));
     } catch (error) {
-      half.push(`${path}: ${String(error)}`);
+      half.push(`${object.id}: ${String(error)}`);
     }
   }
   return { kept, half };
 }
 
-function openKept(path: string, keystore: OpenedKeystore): Kept {
-  const { trailer, body } = openObject(readFileSync(path), keystore);
+function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): Kept & InSpool {
+  const { trailer, body } = openObject(sealed, keystore);
   const digest = sha256(body);
   if (trailer['dataSetSha256'] !== digest) throw new Error('the digest in the trailer is another');
-  return { path, uid: String(trailer['SOPInstanceUID']), digest, conflict: trailer['conflict'] === true };
+  const syntax = String(trailer['TransferSyntaxUID']);
+  return {
+    places,
+    uid: String(trailer['SOPInstanceUID']),
+    digest,
+    syntax,
+    conflict: trailer['conflict'] === true,
+  };
 }
 
 /** What the sandbox archive has, from its own files. */
@@ -142,7 +164,7 @@ async function readArchive(directory: string | null): Promise<Kept[]> {
   for (const name of readdirSync(files)) {
     const path = join(files, name);
     const { SOPInstanceUID: uid } = await readPart10Head(path);
-    kept.push({ path, uid, digest: sha256(await readDataSet(path)), conflict: false });
+    kept.push({ places: [{ path }], uid, digest: sha256(await readDataSet(path)), conflict: false });
   }
   return kept;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import { rssBytes } from '../bench/process-stats.ts';
-import { type GatewayProcess, startGatewayUnder } from '../fixtures/gateway-process.ts';
+import { type GatewayProcess, launchGateway } from '../fixtures/gateway-process.ts';
 import { type HeapUse, ProcessInspector } from '../fixtures/process-inspector.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import type { Campaign } from './campaign.ts';
@@ -66,11 +66,9 @@ export class Soak implements AsyncDisposable {
   static async start(home: string, campaign: Campaign, shape: SoakShape): Promise<Soak> {
     const archive = new ArchiveProcess(join(home, 'archive'));
     await archive.start();
-    const gateway = await startGatewayUnder(
-      ['--inspect=127.0.0.1:0'],
-      join(home, 'data'),
-      soakConfig(archive.url),
-    );
+    const gateway = await launchGateway(join(home, 'data'), soakConfig(archive.url), {
+      nodeOptions: ['--inspect=127.0.0.1:0'],
+    });
     const inspector = await ProcessInspector.connect(gateway);
     const soak = new Soak({ gateway, archive, inspector }, campaign, shape);
     await soak.#crowd.gather(shape.idleAssociations, 'associated', perAddressMax);

@@ -47,6 +47,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
       reason: null,
       aeTitle: 'GANTRY',
       port: 11_112,
+      tls: null,
       associations: 2,
       associationsMax: 64,
       idleConnections: 1,

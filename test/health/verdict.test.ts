@@ -27,7 +27,7 @@ const unauthorised = { code: 'AUTH', words: 'TLS: the archive refused the sign-i
 const calm: VerdictFacts = {
   now,
   timeZone: 'Europe/Berlin',
-  intake: { open: true, reason: null },
+  intake: { open: true, reason: null, tls: null },
   disk: { state: 'ok', daysLeft: null },
   configRejected: null,
   queue: { instances: 0 },
@@ -242,7 +242,7 @@ describe('degraded', () => {
   test('the gravest is said first', () => {
     const everything: VerdictFacts = {
       ...with412(longDown),
-      intake: { open: false, reason: { code: 'SPOOL_DISK_FULL', words: 'no space' } },
+      intake: { open: false, reason: { code: 'SPOOL_DISK_FULL', words: 'no space' }, tls: null },
       disk: { state: 'full', daysLeft: 0 },
       totals: { received: 500, quarantined: 1, conflicts: 1, held: 1 },
     };
@@ -260,7 +260,7 @@ test.each([
 ] as const)('down: intake closed with the disk %s', (state, cause, nextStep) => {
   const judgement = judge({
     ...with412({}),
-    intake: { open: false, reason: { code: 'X', words: 'the keys cannot be written.' } },
+    intake: { open: false, reason: { code: 'X', words: 'the keys cannot be written.' }, tls: null },
     disk: { state, daysLeft: null },
   });
   expect(judgement).toMatchObject({

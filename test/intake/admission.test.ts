@@ -23,6 +23,7 @@ const request: AssociationRequest = {
   protocolVersion: 1,
   calledAeTitle: 'GANTRY',
   callingAeTitle: 'CT1',
+  echoed: Buffer.alloc(64),
   applicationContext: '1.2.840.10008.3.1.1.1',
   contexts: [{ id: 1, abstractSyntax: ctClass, transferSyntaxes: [explicit] }],
   pduBytesMax: 16_384,

@@ -21,6 +21,7 @@ import {
   releaseRequest,
   storeCommand,
 } from './raw-client.ts';
+import { startOverTls } from './tls-harness.ts';
 
 const slice = ctSlice({ rows: 32, columns: 32, seed: 1 });
 const larger = ctSlice({ rows: 64, columns: 64, seed: 2 });
@@ -79,6 +80,8 @@ interface LimitCase {
   readonly beyond: (peers: Peers, harness: Harness) => Promise<string>;
   readonly seen: string;
   readonly code: string;
+  /** The peers call the TLS port. */
+  readonly overTls?: true;
 }
 
 async function store(client: RawClient, instance: typeof slice, fragmentBytes = 1000): Promise<number> {
@@ -154,6 +157,18 @@ const cases: Record<Exclude<keyof IntakeLimits | keyof IntakeTimers, 'pduBytesAn
     beyond: async (peers) => seen(await peers.connect()),
     seen: 'closed',
     code: 'CONNECTIONS_FULL_PEER',
+  },
+  handshakesMax: {
+    overTls: true,
+    limits: { handshakesMax: 2 },
+    within: async (peers, { listener }) => {
+      await peers.connect();
+      await peers.connect();
+      await eventually(() => listener.stats().idleConnections === 2);
+    },
+    beyond: async (peers) => seen(await peers.connect()),
+    seen: 'closed',
+    code: 'TLS_HANDSHAKES_FULL',
   },
   associateBytesMax: {
     limits: { associateBytesMax: usualRequestBytes },
@@ -328,10 +343,11 @@ async function scrape({ listener }: Harness): Promise<string> {
 
 describe('every limit is kept, counted and explained, and gives its slots back', () => {
   test.for(Object.entries(cases))('%s', async ([, one]) => {
-    const harness = await startIntake({
+    const intake = {
       ...(one.limits === undefined ? {} : { limits: one.limits }),
       ...(one.timers === undefined ? {} : { timers: one.timers }),
-    });
+    };
+    const harness = one.overTls === true ? await startOverTls(intake) : await startIntake(intake);
     const { listener } = harness;
     const peers = new Peers(harness);
     await one.within(peers, harness);
@@ -377,12 +393,4 @@ test('more contexts than DICOM has ids for cannot be proposed', async () => {
     expect(await client.aborted()).toEqual([2, 6]);
   }
   expect(listener.stats().refusalCounts['PDU_INVALID']).toBe(3);
-});
-
-test('64 KiB of command are the most where nothing is set', async () => {
-  const { port } = await startIntake();
-  const client = await RawClient.associate(port);
-  const piece = dataPdu({ command: true, last: false, bytes: Buffer.alloc(32 * 1024) });
-  client.send(piece, piece, dataPdu({ command: true, last: false, bytes: Buffer.alloc(1) }));
-  expect(await client.aborted()).toEqual([2, 6]);
 });

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { IntakeListener } from '../../src/intake/listener.ts';
 import type { IntakeOptions } from '../../src/intake/options.ts';
@@ -23,11 +23,14 @@ export const intakeOptions: IntakeOptions = {
 };
 
 /** A listener on a free port that stops with the test. */
-export async function startIntake(options: Partial<IntakeOptions> = {}): Promise<Harness> {
+export async function startIntake(
+  options: Partial<IntakeOptions> = {},
+  clock: Clock = systemClock,
+): Promise<Harness> {
   const spool = new RecorderSpool();
   const logLines: string[] = [];
   const log = createLog('debug', { write: (line) => logLines.push(line) });
-  const listener = new IntakeListener({ ...intakeOptions, ...options }, { spool, clock: systemClock, log });
+  const listener = new IntakeListener({ ...intakeOptions, ...options }, { spool, clock, log });
   const { port } = await listener.start();
   onTestFinished(() => listener.stop(0));
   return { listener, port, spool, logLines };

@@ -4,6 +4,7 @@ import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { eventually, startIntake } from './intake-harness.ts';
 import {
   associateRequest,
+  dataPdu,
   dataSetPdus,
   echoCommand,
   RawClient,
@@ -174,4 +175,12 @@ test('what unknown senders leave is under their titles, and PHI-free', async () 
   const everything = JSON.stringify([stats.refusals, logLines]);
   expect(everything).toContain('UID_MISMATCH');
   expect(everything).not.toMatch(/1\.2\.3\.4\.5|Fixture|FIXTURE|2\.25\.\d/);
+});
+
+test('64 KiB of command are the most where nothing is set', async () => {
+  const { port } = await startIntake();
+  const client = await RawClient.associate(port);
+  const piece = dataPdu({ command: true, last: false, bytes: Buffer.alloc(32 * 1024) });
+  client.send(piece, piece, dataPdu({ command: true, last: false, bytes: Buffer.alloc(1) }));
+  expect(await client.aborted()).toEqual([2, 6]);
 });

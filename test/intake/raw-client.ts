@@ -235,6 +235,11 @@ export class RawClient {
     return client;
   }
 
+  /** Over a connection that is open already, such as one with TLS. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket);
+  }
+
   /** Connects and associates; fails unless the answer is an A-ASSOCIATE-AC. */
   static async associate(port: number, request: WireRequest = {}, from?: string): Promise<RawClient> {
     const client = await RawClient.connect(port, from === undefined ? {} : { from });

@@ -7,6 +7,8 @@ import { objectRefusals } from '../../src/intake/object-refusals.ts';
 import { refusalCatalogue } from '../../src/intake/refusal-catalogue.ts';
 import { refusalsFileText } from '../../src/intake/refusals-file.ts';
 import { spoolRefusals } from '../../src/intake/spool-reasons.ts';
+import { tlsFaults } from '../../src/intake/tls-faults.ts';
+import { certificateProblems } from '../../src/intake/tls-peer.ts';
 
 const all = refusalCatalogue.flatMap(({ refusals }) => refusals);
 
@@ -19,11 +21,13 @@ test('the catalogue leaves nothing out', () => {
   const codes = [
     ...[...Object.values(rejections), ...Object.values(objectRefusals)].map(({ why }) => why),
     ...Object.values(faults),
+    ...Object.values(tlsFaults),
+    ...Object.values(certificateProblems),
     ...Object.values(serviceRefusals),
     ...Object.values(spoolRefusals),
   ].map(({ code }) => code);
   expect(all.map(({ code }) => code)).toEqual(expect.arrayContaining(codes));
-  expect(all.length).toBeGreaterThan(55);
+  expect(all.length).toBeGreaterThan(70);
 });
 
 test('a code stands for one thing', () => {

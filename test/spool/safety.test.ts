@@ -1,27 +1,18 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Spool } from '../../src/spool/spool.ts';
 import type { ObjectId } from '../../src/spool/types.ts';
-import { objectFiles, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
 import { admit, openSpool, testInstance } from '../fixtures/open-spool.ts';
+import { flipBit, storedObjects, vanish } from '../fixtures/stored-objects.ts';
 
 /* Ways in which an acknowledged object could be lost after all, each of them closed. */
 
 const limits = { instancesMax: 100, bytesMax: 1e9, order: 'oldest' } as const;
 const dayMs = 86_400_000;
-
-function flip(file: string, at: number): void {
-  const bytes = readFileSync(file);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  writeFileSync(file, bytes);
-}
-
-function idOf(file: string | undefined): ObjectId {
-  return (file ?? '').split('/').at(-1) as ObjectId;
-}
 
 async function states(spool: Spool): Promise<string[]> {
   await spool.flush();
@@ -46,7 +37,7 @@ describe('keys', () => {
     rmSync(join(data.path, 'spool'), { recursive: true });
     renameSync(join(data.path, 'away'), join(data.path, 'spool'));
     const third = await openSpool(data.path, { clock });
-    await (await third.spool.open(idOf(objectFiles(data.path)[0])))[Symbol.asyncDispose]();
+    await (await third.spool.open(storedObjects(data.path)[0]?.id as ObjectId))[Symbol.asyncDispose]();
     await third.stop();
   });
 
@@ -74,9 +65,9 @@ describe('a duplicate is answered as stored only where the earlier copy is whole
     const { spool, stop } = await openSpool(data.path);
     const instance = testInstance({ bytes: 100_000 });
     await admit(spool, instance);
-    const [file = ''] = objectFiles(data.path);
-    if (how === 'flipped') flip(file, 40_000);
-    else rmSync(file);
+    const [object] = storedObjects(data.path);
+    if (how === 'flipped') flipBit(object, 40_000);
+    else vanish(object);
     expect(await admit(spool, instance)).toBe('stored');
     expect(await admit(spool, instance)).toBe('duplicate');
     expect((await states(spool)).toSorted()).toEqual(['cloud held', 'cloud queued']);
@@ -91,7 +82,7 @@ describe('discarding', () => {
     await admit(spool, testInstance());
     await spool.flush();
     expect(await spool.discard({ destination: 'b', states: ['queued'] })).toBe(1);
-    expect(objectFiles(data.path)).toHaveLength(1);
+    expect(storedObjects(data.path)).toHaveLength(1);
     expect(await spool.takeForward('b', limits)).toEqual([]);
     expect(await spool.takeForward('a', limits)).toHaveLength(1);
     await stop();
@@ -180,13 +171,12 @@ describe('what is out of reach is not lost', () => {
     const first = await openSpool(data.path);
     await admit(first.spool, testInstance());
     await first.stop();
-    const [file = ''] = objectFiles(data.path);
-    renameSync(file, join(data.path, 'kept'));
+    const putBack = vanish(storedObjects(data.path)[0]);
     const second = await openSpool(data.path);
     expect(await states(second.spool)).toEqual(['cloud held']);
     expect(await second.spool.retry({})).toBe(0);
     await second.stop();
-    renameSync(join(data.path, 'kept'), file);
+    putBack();
     const third = await openSpool(data.path);
     expect(await third.spool.takeForward('cloud', limits)).toHaveLength(1);
     await third.stop();
@@ -202,7 +192,7 @@ describe('what is out of reach is not lost', () => {
     renameSync(join(data.path, 'away'), join(data.path, 'spool'));
     await expect.poll(() => spool.intakeGate().open, { timeout: 10_000 }).toBe(true);
     expect(await admit(spool, testInstance())).toBe('stored');
-    expect(objectFiles(data.path)).toHaveLength(2);
+    expect(storedObjects(data.path)).toHaveLength(2);
     await stop();
   });
 
@@ -274,13 +264,14 @@ describe('an object that could not be read when it was found', () => {
     const first = await openSpool(data.path);
     await admit(first.spool, testInstance());
     await first.stop();
-    const [file = ''] = objectFiles(data.path);
-    flip(file, readFileSync(file).length - 40);
+    const [object] = storedObjects(data.path);
+    const inTrailer = (object?.sealed.length ?? 0) - 40;
+    flipBit(object, inTrailer);
     rmSync(join(data.path, 'ledger.db'));
     const second = await openSpool(data.path);
     expect(await states(second.spool)).toEqual(['unknown held']);
     await second.stop();
-    flip(file, readFileSync(file).length - 40);
+    flipBit(object, inTrailer);
     const third = await openSpool(data.path);
     expect(await states(third.spool)).toEqual(['cloud queued']);
     expect((await third.spool.counts()).totals).toMatchObject({ received: 1, held: 0 });

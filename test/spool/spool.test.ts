@@ -1,6 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,10 +13,11 @@ import { describe, expect, it } from 'vitest';
 import { type Disk, nodeDisk } from '../../src/base/disk.ts';
 import type { Spool } from '../../src/spool/spool.ts';
 import type { ForwardItem, ObjectId, QueueEntry } from '../../src/spool/types.ts';
-import { filesBelow, objectFiles, temporaryDirectory } from '../fixtures/data-directory.ts';
+import { filesBelow, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
 import { admit, openSpool, testInstance, writeReceipts } from '../fixtures/open-spool.ts';
+import { flipBit, storedObjects, unfinishedObjects, vanish } from '../fixtures/stored-objects.ts';
 
 const limits = { instancesMax: 100, bytesMax: 1e9, order: 'oldest' } as const;
 const dayMs = 86_400_000;
@@ -71,8 +72,8 @@ describe('admission', () => {
     expect(await admit(spool, instance)).toBe('stored');
     await spool.flush();
     await stop();
-    const [file] = objectFiles(data.path);
-    const opened = openObject(readFileSync(file ?? ''), openKeystore(data.path));
+    const [object] = storedObjects(data.path);
+    const opened = openObject(object?.sealed ?? Buffer.alloc(0), openKeystore(data.path));
     expect(opened.body.equals(instance.dataSet)).toBe(true);
     expect(opened.trailer).toMatchObject({
       SOPInstanceUID: '1.2.826.77.42',
@@ -97,8 +98,8 @@ describe('admission', () => {
     expect(await admit(second.spool, instance)).toBe('duplicate');
     expect((await second.spool.counts()).totals.received).toBe(1);
     await second.stop();
-    expect(objectFiles(data.path)).toHaveLength(1);
-    expect(readdirSync(join(data.path, 'spool', 'incoming'))).toEqual([]);
+    expect(storedObjects(data.path)).toHaveLength(1);
+    expect(unfinishedObjects(data.path)).toEqual([]);
   });
 
   it('keeps other bytes under the same UID, parked as a conflict that is never forwarded until resolved', async () => {
@@ -127,9 +128,8 @@ describe('admission', () => {
     const incoming = await spool.begin(testInstance().admission);
     await incoming.write(Buffer.alloc(3_000_000));
     await incoming.abort();
-    expect(filesBelow(join(data.path, 'spool')).map((path) => path.split('/').at(-1))).toEqual([
-      'volume.json',
-    ]);
+    expect(storedObjects(data.path)).toEqual([]);
+    expect(unfinishedObjects(data.path)).toEqual([]);
     await stop();
   });
 
@@ -146,7 +146,7 @@ describe('admission', () => {
     await stop();
   });
 
-  it.each(['sync of the object', 'sync of the directory', 'write'])(
+  it.each(['sync', 'write', 'sync of the directory'])(
     'never acknowledges after a failed %s, and receives again only after a passed self-test',
     async (what) => {
       using data = temporaryDirectory();
@@ -154,11 +154,11 @@ describe('admission', () => {
       const eio = () => Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' }));
       const disk: Disk = {
         ...nodeDisk,
-        createFile: async (path) => {
-          const file = await nodeDisk.createFile(path);
+        openFile: async (path, access) => {
+          const file = await nodeDisk.openFile(path, access);
           return {
             write: (buffers, at) => (failing && what === 'write' ? eio() : file.write(buffers, at)),
-            sync: () => (failing && what === 'sync of the object' ? eio() : file.sync()),
+            sync: () => (failing && what === 'sync' ? eio() : file.sync()),
             read: (buffer, at) => file.read(buffer, at),
             size: () => file.size(),
             close: () => file.close(),
@@ -173,15 +173,17 @@ describe('admission', () => {
         },
       };
       const { spool, stop } = await openSpool(data.path, { disk });
-      await admit(spool, testInstance());
+      // A directory is synced where the first segment is made.
+      const before = what === 'sync of the directory' ? 0 : 1;
+      if (before > 0) await admit(spool, testInstance());
       failing = true;
       await expect(admit(spool, testInstance())).rejects.toMatchObject({
         code: 'SPOOL_IO',
         kind: 'transient',
       });
       expect(spool.intakeGate()).toMatchObject({ open: false, reason: { code: 'SPOOL_SUSPECT' } });
-      expect(objectFiles(data.path)).toHaveLength(1);
-      expect(readdirSync(join(data.path, 'spool', 'incoming'))).toEqual([]);
+      expect(storedObjects(data.path)).toHaveLength(before);
+      expect(unfinishedObjects(data.path)).toEqual([]);
       failing = false;
       await expect.poll(() => spool.intakeGate().open, { timeout: 15_000 }).toBe(true);
       expect(await admit(spool, testInstance())).toBe('stored');
@@ -201,12 +203,19 @@ describe('restart', () => {
     const second = await openSpool(data.path);
     const orphan = testInstance();
     await admit(second.spool, orphan);
-    await second.stop();
+    const half = await second.spool.begin(testInstance().admission);
+    await half.write(Buffer.alloc(3_000_000));
+    await expect.poll(() => unfinishedObjects(data.path)).toHaveLength(1);
     // As a crash right after the acknowledgement leaves it: the object is there, its row is not.
-    renameSync(`${ledger}.before`, ledger);
-    writeFileSync(join(data.path, 'spool', 'incoming', 'a'.repeat(32)), 'half');
-    const third = await openSpool(data.path);
-    expect(readdirSync(join(data.path, 'spool', 'incoming'))).toEqual([]);
+    using left = temporaryDirectory();
+    spawnSync('cp', ['-a', `${data.path}/.`, left.path]);
+    renameSync(join(left.path, 'ledger.db.before'), join(left.path, 'ledger.db'));
+    for (const name of ['ledger.db-wal', 'ledger.db-shm']) rmSync(join(left.path, name), { force: true });
+    await half.abort();
+    expect(unfinishedObjects(data.path)).toEqual([]);
+    await second.stop();
+    const third = await openSpool(left.path);
+    expect(unfinishedObjects(left.path)).toEqual([]);
     expect((await third.spool.counts()).totals.received).toBe(2);
     const items = await take(third.spool);
     expect(items).toHaveLength(2);
@@ -271,7 +280,7 @@ describe('restart', () => {
     const instance = testInstance();
     await admit(first.spool, instance);
     await first.stop();
-    rmSync(objectFiles(data.path)[0] ?? '');
+    vanish(storedObjects(data.path)[0]);
     const second = await openSpool(data.path);
     expect(await entries(second.spool)).toMatchObject([{ state: 'held', reason: { code: 'OBJECT_LOST' } }]);
     expect(await admit(second.spool, instance)).toBe('stored');
@@ -450,7 +459,7 @@ describe('purge', () => {
     expect(await first.spool.purgeVerified(clock.now())).toMatchObject({ instances: 0 });
     await writeReceipts(first.spool);
     expect(await first.spool.purgeVerified(clock.now())).toMatchObject({ instances: 1, bytes: 1000 });
-    expect(objectFiles(data.path)).toHaveLength(2);
+    expect(storedObjects(data.path)).toHaveLength(2);
     expect(await admit(first.spool, verified)).toBe('duplicate');
     await first.stop();
     rmSync(join(data.path, 'ledger.db'));
@@ -467,7 +476,7 @@ describe('purge', () => {
     const clock = new ManualClock();
     const { spool, keyring, stop } = await openSpool(data.path, { clock, quietMs: 0 });
     await admit(spool, testInstance());
-    const sealed = readFileSync(objectFiles(data.path)[0] ?? '');
+    const sealed = storedObjects(data.path)[0]?.sealed ?? Buffer.alloc(0);
     await verify(spool);
     await writeReceipts(spool);
     clock.advance(dayMs);
@@ -486,7 +495,7 @@ describe('purge', () => {
     await admit(spool, instance);
     await spool.flush();
     expect(await spool.discard({ states: ['queued'] })).toBe(1);
-    expect(objectFiles(data.path)).toEqual([]);
+    expect(storedObjects(data.path)).toEqual([]);
     expect(await admit(spool, instance)).toBe('stored');
     await stop();
   });
@@ -500,12 +509,10 @@ describe('scrub', () => {
     await admit(spool, instance);
     await admit(spool, testInstance());
     await spool.flush();
-    const [file] = objectFiles(data.path);
-    const bytes = readFileSync(file ?? '');
-    bytes[50_000] = (bytes[50_000] ?? 0) ^ 4;
-    writeFileSync(file ?? '', bytes);
+    const [object] = storedObjects(data.path);
+    flipBit(object, 50_000);
     const report = await spool.scrub();
-    expect(report).toMatchObject({ objects: 2, damaged: [file?.split('/').at(-1)] });
+    expect(report).toMatchObject({ objects: 2, damaged: [object?.id] });
     expect((await entries(spool))[0]).toMatchObject({ state: 'held', reason: { code: 'OBJECT_DAMAGED' } });
     await expect(contentOf(spool, report.damaged[0] as ObjectId)).rejects.toMatchObject({
       code: 'OBJECT_DAMAGED',

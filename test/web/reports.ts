@@ -85,6 +85,7 @@ export const workingReport: StatusReport = {
     aeTitle: 'GANTRY',
     port: 11112,
     associations: 0,
+    tls: null,
     associationsMax: 64,
     idleConnections: 0,
     idleConnectionsMax: 64,
@@ -120,6 +121,31 @@ export const workingReport: StatusReport = {
   machine: exampleMachine,
   config: { generation: 7, rejected: null },
   version: '0.1.0',
+};
+
+/** Devices may send with TLS, under a certificate that is to be renewed. */
+export const tlsReport: StatusReport = {
+  ...workingReport,
+  intake: {
+    ...workingReport.intake,
+    tls: {
+      open: true,
+      port: 2762,
+      profile: 'b13',
+      clientCertificateRequired: false,
+      certificate: {
+        selfSigned: true,
+        file: '/var/lib/gantry/config/dicom-tls.pem',
+        sha256:
+          'AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89',
+        notBefore: minutesBefore(7 * 365 * 24 * 60),
+        notAfter: minutesBefore(-3 * 365 * 24 * 60),
+        daysLeft: 1095,
+        life: 'renew',
+      },
+      problem: null,
+    },
+  },
 };
 
 /** It works, but a modality is refused and some images are set aside. */

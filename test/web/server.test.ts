@@ -14,6 +14,7 @@ import {
   exampleRefusal,
   freshReport,
   minutesBefore,
+  tlsReport,
   workingReport,
 } from './reports.ts';
 
@@ -340,6 +341,27 @@ describe('the page', () => {
     expect(words).toContain('the token file /etc/gantry/token cannot be read TOKEN_FILE_UNREADABLE');
     // Nothing that contradicts "resumes by itself", and nothing that is not known.
     expect(words).not.toMatch(/Connected|a person must act|not known yet|no sensor|Temperature|Room/);
+  });
+
+  test('receiving with TLS: the port, what to install in a device, and how long that lasts', async () => {
+    expect(await wordsFor(workingReport)).not.toContain('TLS');
+    const words = await wordsFor(tlsReport);
+    for (const expected of [
+      'Port with TLS 2762',
+      'Receiving with TLS',
+      'Certificate to be renewed 1,095 days left',
+      '/var/lib/gantry/config/dicom-tls.pem',
+      'AB:CD:EF:01',
+    ])
+      expect(words).toContain(expected);
+    const { tls } = tlsReport.intake;
+    if (tls === null) throw new Error('no example');
+    const problem = { code: 'TLS_PORT_TAKEN', words: 'The port is taken.', nextStep: 'Free it.' };
+    const closed = { ...tls, open: false, problem };
+    const without = await wordsFor({ ...tlsReport, intake: { ...tlsReport.intake, tls: closed } });
+    expect(without).toContain('Closed without TLS it is open');
+    expect(without).toMatch(/The port is taken\. Do.this: Free it\. TLS_PORT_TAKEN/);
+    expect(without).not.toContain('Port with TLS');
   });
 
   test('a destination that has not answered yet is being tried; a paused one waits for a person', async () => {

@@ -47,6 +47,12 @@ export function clockTime(at: number, frame: TimeFrame): string {
   return date.format(at) === date.format(frame.now) ? time : `${date.format(at)}, ${time}`;
 }
 
+/** `20 Nov 2036`. */
+export function dateText(at: number, frame: TimeFrame): string {
+  const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric' };
+  return formatOf(frame, 'date', options).format(at);
+}
+
 /** `10:42:07`. */
 export function clockSeconds(at: number, frame: TimeFrame): string {
   return formatOf(frame, 'seconds', { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(at);

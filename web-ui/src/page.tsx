@@ -6,6 +6,7 @@ import { clockSeconds, clockTime, counted, nouns, number, type TimeFrame } from 
 import { ThingIcon, ToneIcon } from './icons.tsx';
 import { Modalities } from './modalities.tsx';
 import { Ago, DoThis, State } from './parts.tsx';
+import { Tls } from './tls.tsx';
 import {
   boxWords,
   intakeWords,
@@ -55,6 +56,7 @@ export function Page({ view, frame, stoppedAt }: PageProps): JSX.Element {
         <Waiting report={report} frame={frame} />
         <Destinations report={report} frame={frame} />
         <Box report={report} frame={frame} />
+        <Tls report={report} frame={frame} />
         <Refusals report={report} frame={frame} />
       </main>
       <footer>

@@ -159,7 +159,7 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: TimeFrame 
 }
 
 export function TypeThis({ view }: { view: PageView }): JSX.Element {
-  const { aeTitle, port } = view.report.intake;
+  const { aeTitle, port, tls } = view.report.intake;
   const [address = 'not known', ...others] = view.addresses;
   return (
     <Card id="type-this" title="Type this into the modality" wide>
@@ -172,6 +172,12 @@ export function TypeThis({ view }: { view: PageView }): JSX.Element {
           <dt>Port</dt>
           <dd>{port}</dd>
         </div>
+        {tls?.open === true ? (
+          <div>
+            <dt>Port with TLS</dt>
+            <dd>{tls.port}</dd>
+          </div>
+        ) : null}
         <div>
           <dt>AE title</dt>
           <dd>{aeTitle}</dd>

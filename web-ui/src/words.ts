@@ -3,6 +3,8 @@ import type {
   ModalityReport,
   RefusalReport,
   StatusReport,
+  TlsCertificateReport,
+  TlsReport,
   Verdict,
 } from '../../src/health/status.ts';
 import { ago, clockTime, counted, nouns, type TimeFrame } from './format.ts';
@@ -209,4 +211,22 @@ export function certificateWords(daysLeft: number, frame: TimeFrame): StateWords
   if (daysLeft <= 0) return { tone: 'bad', word: 'expired', detail: null };
   const word = `${counted(Math.floor(daysLeft), nouns.day, frame)} left`;
   return { tone: daysLeft <= 7 ? 'warn' : 'ok', word, detail: null };
+}
+
+/** The way in with TLS. */
+export function tlsWords({ open, problem }: TlsReport): StateWords {
+  if (!open) return { tone: 'bad', word: 'Closed', detail: 'without TLS it is open' };
+  return problem === null
+    ? { tone: 'ok', word: 'Open', detail: null }
+    : { tone: 'warn', word: 'Open', detail: 'a changed file is not in use' };
+}
+
+/** How things stand with this box's own certificate. */
+export function ownCertificateWords({ life, daysLeft }: TlsCertificateReport, frame: TimeFrame): StateWords {
+  if (life === 'expired') return { tone: 'bad', word: 'expired', detail: null };
+  if (life === 'early') return { tone: 'bad', word: 'not valid yet', detail: 'is the date right?' };
+  const detail = `${counted(daysLeft, nouns.day, frame)} left`;
+  return life === 'renew'
+    ? { tone: 'warn', word: 'to be renewed', detail }
+    : { tone: 'ok', word: 'valid', detail };
 }

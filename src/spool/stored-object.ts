@@ -1,0 +1,147 @@
+import type { DiskFile } from '../base/disk.ts';
+import { systemErrorCode } from '../base/errors.ts';
+import {
+  chunkBytes,
+  damaged,
+  type EpochKeyFinder,
+  type Footer,
+  footerBytes,
+  headerBytes,
+  readFooter,
+  tagBytes,
+  Unsealer,
+} from '../crypto/envelope.ts';
+import { objectIdBytesOf } from './object-id.ts';
+import { objectNotFound, type StoredObject } from './object-store.ts';
+import type { Run, Segment } from './segment.ts';
+import { blockBytes, frameBytes, readFrame } from './segment-format.ts';
+import type { ObjectId } from './types.ts';
+
+/** Chunks read at once. */
+const readChunks = 4;
+
+/** The sealed bytes of one object, from wherever its runs lie. */
+class SealedBytes {
+  readonly length: number;
+  readonly #id: ObjectId;
+  readonly #runs: readonly Run[];
+  readonly #files = new Map<Segment, Promise<DiskFile>>();
+  readonly #framed = new Set<Run>();
+  #isClosed = false;
+
+  constructor(id: ObjectId, runs: readonly Run[]) {
+    this.#id = id;
+    this.#runs = runs;
+    this.length = runs.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
+    for (const { segment } of runs) segment.readers += 1;
+  }
+
+  /** Fills the buffer. @throws GantryError OBJECT_DAMAGED, OBJECT_NOT_FOUND, or the disk's error */
+  async read(into: Buffer, position: number): Promise<void> {
+    let start = 0;
+    for (const run of this.#runs) {
+      const end = start + run.payloadBytes;
+      const from = Math.max(position, start);
+      const to = Math.min(position + into.length, end);
+      if (from < to) await this.#readRun(run, into.subarray(from - position, to - position), from - start);
+      start = end;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const { segment } of this.#runs) segment.readers -= 1;
+    const files = await Promise.allSettled(this.#files.values());
+    for (const file of files) if (file.status === 'fulfilled') await file.value.close();
+  }
+
+  async #readRun(run: Run, into: Buffer, offset: number): Promise<void> {
+    const { segment, block } = run;
+    const file = await this.#fileOf(segment);
+    if (!this.#framed.has(run)) await this.#readFrame(run, file);
+    const got = await file.read(into, block * blockBytes + frameBytes + offset);
+    if (got !== into.length) throw damaged('it ends early');
+  }
+
+  /** What can be read now and would not be found after a restart is not whole. */
+  async #readFrame(run: Run, file: DiskFile): Promise<void> {
+    const bytes = Buffer.alloc(frameBytes);
+    await file.read(bytes, run.block * blockBytes);
+    const frame = readFrame(bytes, run.segment);
+    if (frame?.kind !== 'run' || frame.dead || frame.objectId !== this.#id)
+      throw damaged('its place is not marked as its own');
+    this.#framed.add(run);
+  }
+
+  #fileOf(segment: Segment): Promise<DiskFile> {
+    let opened = this.#files.get(segment);
+    if (opened === undefined) {
+      opened = segment.openFile('read');
+      this.#files.set(segment, opened);
+    }
+    return opened.catch((error: unknown) => {
+      throw systemErrorCode(error) === 'ENOENT' ? objectNotFound() : error;
+    });
+  }
+}
+
+/**
+ * @param runs the object's, in order
+ * @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION, or the disk's error
+ */
+export async function openStored(
+  id: ObjectId,
+  runs: readonly Run[],
+  findKey: EpochKeyFinder,
+): Promise<StoredObject> {
+  const sealed = new SealedBytes(id, runs);
+  try {
+    return await unseal(id, sealed, findKey);
+  } catch (error) {
+    await sealed.close();
+    throw error;
+  }
+}
+
+async function unseal(id: ObjectId, sealed: SealedBytes, findKey: EpochKeyFinder): Promise<StoredObject> {
+  const size = sealed.length;
+  if (size < headerBytes + tagBytes + footerBytes) throw damaged('it is too short');
+  const header = Buffer.alloc(headerBytes);
+  await sealed.read(header, 0);
+  const unsealer = new Unsealer(header, findKey);
+  if (!unsealer.objectId.equals(objectIdBytesOf(id))) throw damaged('it carries another id than its place');
+  const footerRead = Buffer.alloc(footerBytes);
+  await sealed.read(footerRead, size - footerBytes);
+  const footer = readFooter(footerRead, size);
+  const sealedTrailer = Buffer.alloc(footer.trailerBytes);
+  await sealed.read(sealedTrailer, footer.trailerOffset);
+  return {
+    epochId: unsealer.epochId.toString('hex'),
+    trailer: unsealer.trailer(sealedTrailer, footer),
+    plainBytes: footer.plainBytes,
+    chunks: () => chunksOf(sealed, unsealer, footer),
+    close: () => sealed.close(),
+  };
+}
+
+async function* chunksOf(
+  sealed: SealedBytes,
+  unsealer: Unsealer,
+  footer: Footer,
+): AsyncGenerator<Buffer, void, void> {
+  const sealedChunk = chunkBytes + tagBytes;
+  const end = footer.trailerOffset;
+  let index = 0;
+  for (let at = headerBytes; at < end; ) {
+    const several = Buffer.allocUnsafe(Math.min(readChunks * sealedChunk, end - at));
+    await sealed.read(several, at);
+    for (let offset = 0; offset < several.length; offset += sealedChunk) {
+      const part = several.subarray(offset, offset + sealedChunk);
+      const plain = unsealer.chunk(part, index, at + offset + part.length === end);
+      index += 1;
+      if (plain.length > 0) yield plain;
+    }
+    at += several.length;
+  }
+}
