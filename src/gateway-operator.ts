@@ -5,7 +5,7 @@ import { type ReceiptStore, verifyReceipt } from './proof/receipt.ts';
 import { parseObjectId } from './spool/object-id.ts';
 import { brokenHereCodes } from './spool/reasons.ts';
 import type { Spool } from './spool/spool.ts';
-import type { DeliveryKey, DeliveryState, ObjectId } from './spool/types.ts';
+import { type DeliveryKey, type DeliveryState, type ObjectId, retriedStates } from './spool/types.ts';
 import type { Operator, ReceiptSummary, Selection } from './web/operator.ts';
 
 interface OperatorParts {
@@ -35,7 +35,7 @@ export function createOperator({ spool, receipts, keyring }: OperatorParts): Ope
       const more = entries.length === limit && last !== undefined;
       return { entries, next: more ? `${last.objectId}/${last.destination}` : null };
     },
-    retry: (selection) => sendAgain(spool, selection, ['queued', 'delivered', 'held', 'quarantined']),
+    retry: (selection) => sendAgain(spool, selection, retriedStates),
     release: (selection) => sendAgain(spool, selection, ['held', 'quarantined']),
     discard: (selection) =>
       changeStates(selection, ['queued', 'held', 'quarantined', 'conflict', 'accepted'], (choice, states) =>

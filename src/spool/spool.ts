@@ -21,7 +21,6 @@ import {
   type AdmissionFacts,
   type DataSetFacts,
   type DeliveryKey,
-  type DeliveryState,
   type ForwardItem,
   type ForwardLimits,
   type ForwardSettlement,
@@ -38,6 +37,7 @@ import {
   type SpoolForward,
   type SpoolIntake,
   type SpoolProof,
+  retriedStates,
   type UidKey,
 } from './types.ts';
 import { spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
@@ -292,14 +292,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.call('entries', filter, after, entriesMax);
   }
 
-  /**
-   * Makes waiting, held or quarantined deliveries due now, and for delivered ones the look that proves them.
-   * Conflicts are for {@link resolveConflict}.
-   */
-  async retry(
-    filter: QueueFilter,
-    states: readonly DeliveryState[] = ['queued', 'delivered', 'held', 'quarantined'],
-  ): Promise<number> {
+  /** Makes deliveries due now; for delivered ones, the look that proves them. Conflicts: {@link resolveConflict}. */
+  async retry(filter: QueueFilter, states = retriedStates): Promise<number> {
     const count = await this.#db.call('requeue', { ...filter, states }, this.#now());
     this.#workMade();
     return count;
