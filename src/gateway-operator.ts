@@ -1,10 +1,11 @@
 import { createPublicKey } from 'node:crypto';
-import { GantryError } from './base/errors.ts';
+import { GantryError, type Reason } from './base/errors.ts';
 import type { Keyring } from './crypto/keyring.ts';
 import { type ReceiptStore, verifyReceipt } from './proof/receipt.ts';
 import { parseObjectId } from './spool/object-id.ts';
+import { brokenHereCodes } from './spool/reasons.ts';
 import type { Spool } from './spool/spool.ts';
-import type { DeliveryKey, DeliveryState, ObjectId } from './spool/types.ts';
+import { type DeliveryKey, type DeliveryState, type ObjectId, retriedStates } from './spool/types.ts';
 import type { Operator, ReceiptSummary, Selection } from './web/operator.ts';
 
 interface OperatorParts {
@@ -34,12 +35,8 @@ export function createOperator({ spool, receipts, keyring }: OperatorParts): Ope
       const more = entries.length === limit && last !== undefined;
       return { entries, next: more ? `${last.objectId}/${last.destination}` : null };
     },
-    retry: (selection) =>
-      changeStates(selection, ['queued', 'held', 'quarantined'], (choice, states) =>
-        spool.retry(choice, states),
-      ),
-    release: (selection) =>
-      changeStates(selection, ['held', 'quarantined'], (choice, states) => spool.retry(choice, states)),
+    retry: (selection) => sendAgain(spool, selection, retriedStates),
+    release: (selection) => sendAgain(spool, selection, ['held', 'quarantined']),
     discard: (selection) =>
       changeStates(selection, ['queued', 'held', 'quarantined', 'conflict', 'accepted'], (choice, states) =>
         spool.discard({ ...choice, states }),
@@ -89,6 +86,31 @@ function changeStates(
   const { destination, state } = selection;
   const states = state === undefined ? allowed : allowed.filter((one) => one === state);
   return change(destination === undefined ? {} : { destination }, states);
+}
+
+/** @throws GantryError OBJECT_* where one of the objects named is broken and none of them can be sent */
+async function sendAgain(
+  spool: Spool,
+  selection: Selection,
+  allowed: readonly DeliveryState[],
+): Promise<number> {
+  const count = await changeStates(selection, allowed, (choice, states) => spool.retry(choice, states));
+  if (count > 0 || !('objectIds' in selection)) return count;
+  const objectIds = selection.objectIds as ObjectId[];
+  const entries = await spool.entries({ objectIds }, null, objectIds.length);
+  const reason = entries.map((one) => one.reason).find((one) => brokenHereCodes.includes(one?.code ?? ''));
+  if (reason) throw broken(reason);
+  return count;
+}
+
+function broken({ code, words }: Reason): GantryError {
+  return new GantryError({
+    code,
+    kind: 'permanent',
+    message: `This object cannot be sent. ${words}`,
+    nextStep:
+      'Send it again from its modality, then give up this one with "gantry queue discard". If the disk was away, put it back: "gantry scrub" finds what is whole again.',
+  });
 }
 
 function noReceipt(): GantryError {

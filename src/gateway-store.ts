@@ -3,13 +3,13 @@ import { type Clock, systemClock } from './base/clock.ts';
 import { type Disk, nodeDisk } from './base/disk.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config/schema.ts';
-import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
+import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
 import { destinationsOf } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
-import { lockDataDirectory } from './spool/data-lock.ts';
+import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
 import { holdsData } from './spool/recovery.ts';
 import { Spool } from './spool/spool.ts';
 
@@ -50,6 +50,7 @@ export interface Store {
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
 export async function openStore(options: StoreOptions, stack: AsyncDisposableStack): Promise<Store> {
   const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
+  if (options.configText === null) await requireConfig(disk, dataDirectory);
   const lock = await lockDataDirectory(disk, dataDirectory);
   stack.defer(() => lock.release());
   const keyring = await Keyring.open({
@@ -81,6 +82,17 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
   return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, receipts };
+}
+
+/** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */
+async function requireConfig(disk: Disk, dataDirectory: string): Promise<void> {
+  let configured: boolean;
+  try {
+    configured = (await disk.facts(storedConfigPath(dataDirectory))) !== null;
+  } catch (error) {
+    throw dataUnusable(error);
+  }
+  if (!configured) throw configMissing();
 }
 
 /** Nobody said what to do: let the process end. */

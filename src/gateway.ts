@@ -7,7 +7,6 @@ import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
-import { Metrics } from './health/metrics.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
@@ -193,14 +192,17 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     current: () => rooms.status.report(),
     onChange: (listener: () => void) => spool.onWork(listener),
   };
-  const metrics = new Metrics({
-    status: status.current,
-    counters: {
-      forwardedInstances: () => forwardedByResult(rooms.destinations),
-      storeResponses: () => rooms.listener.stats().statuses,
-      longPdus: () => rooms.listener.stats().longPdus,
-    },
-    configuredModalities: () => Object.keys(config.modalities),
+  const loadMetrics = lazily(async () => {
+    const { Metrics } = await import('./health/metrics.ts');
+    return new Metrics({
+      status: status.current,
+      counters: {
+        forwardedInstances: () => forwardedByResult(rooms.destinations),
+        storeResponses: () => rooms.listener.stats().statuses,
+        longPdus: () => rooms.listener.stats().longPdus,
+      },
+      configuredModalities: () => Object.keys(config.modalities),
+    });
   });
   const server = new WebServer({
     ...config.web,
@@ -208,7 +210,10 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     log,
     clock,
     status,
-    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    metrics: async () => {
+      const metrics = await loadMetrics();
+      return { contentType: metrics.contentType, text: await metrics.text() };
+    },
     page: await loadPage(),
     readiness: () => {
       const gate = spool.intakeGate();
@@ -226,6 +231,12 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
   await control.start();
   stack.defer(() => control.stop());
   return bound;
+}
+
+/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
 }
 
 function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {

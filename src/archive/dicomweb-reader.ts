@@ -4,7 +4,7 @@ import { multipartBoundary, mediaTypeParameter, multipartParts } from '../dicom/
 import { type SplitPart10, splitPart10 } from '../dicom/part10.ts';
 import { parseUid, type StudyInstanceUID, type TransferSyntaxUID } from '../dicom/uid.ts';
 import { bodyText, readBounded } from './bounded-body.ts';
-import { faultCode, requestFault } from './client-fault.ts';
+import { requestFault } from './client-fault.ts';
 import { type DicomJson, isDicomJson, numberOf, textOf } from './dicom-json.ts';
 import type { DicomWebPaths, PlacedInstance } from './dicomweb-paths.ts';
 import { headerOf, type LineAnswer, retryAfterMs } from './http-line.ts';
@@ -18,7 +18,7 @@ import type {
   RetrieveAnswer,
 } from './port.ts';
 import type { SignedLine } from './signed-line.ts';
-import { statusFailure, unavailable, unsupported } from './read-failure.ts';
+import { notAsked, statusFailure, unavailable, unsupported } from './read-failure.ts';
 
 /** Asked of QIDO-RS and WADO-RS metadata. */
 export const readAccept = 'application/dicom+json';
@@ -96,7 +96,7 @@ export class DicomWebReader {
       };
     } catch (error) {
       body.destroy();
-      return unavailable(signal.aborted ? 'ABORTED' : faultCode(error));
+      return notAsked(error, signal);
     }
   }
 
@@ -158,7 +158,7 @@ export class DicomWebReader {
     try {
       answer = await this.#line.request({ method: 'GET', path, headers: { accept }, signal });
     } catch (error) {
-      return unavailable(signal.aborted ? 'ABORTED' : faultCode(error));
+      return notAsked(error, signal);
     }
     const { statusCode: status } = answer;
     if (status === 200) {
@@ -179,7 +179,7 @@ export class DicomWebReader {
     try {
       answer = await this.#probe(signal);
     } catch (error) {
-      return unavailable(signal.aborted ? 'ABORTED' : faultCode(error));
+      return notAsked(error, signal);
     }
     if (this.#servesReads) return { kind: 'absent' };
     if (answer.statusCode === 404) return unsupported('HTTP_404');

@@ -74,6 +74,8 @@ export interface ReadFailure {
   readonly why: 'refused' | 'unsupported' | 'unavailable';
   /** HTTP status or transport code, for the reason shown. */
   readonly code: string;
+  /** The file of the configuration that is at fault, where it is one. */
+  readonly file?: string;
   readonly retryAfterMs: number | null;
 }
 

@@ -1,3 +1,4 @@
+import { requestFault } from './client-fault.ts';
 import type { ReadFailure } from './port.ts';
 import { type LineAnswer, retryAfterMs } from './http-line.ts';
 
@@ -19,6 +20,12 @@ export function statusFailure(answer: LineAnswer, now: number): ReadFailure {
 
 export function unavailable(code: string): ReadFailure {
   return { kind: 'failed', why: 'unavailable', code, retryAfterMs: null };
+}
+
+/** @param error what the request was rejected with */
+export function notAsked(error: unknown, signal: AbortSignal): ReadFailure {
+  if (signal.aborted) return unavailable('ABORTED');
+  return { kind: 'failed', why: 'unavailable', ...requestFault(error), retryAfterMs: null };
 }
 
 export function unsupported(code: string): ReadFailure {

@@ -59,7 +59,10 @@ function createProgram(): Command {
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .action(async (options) => (await import('./run.ts')).run(options));
+    .action(async (options) => {
+      (await import('./lean-process.ts')).continueLean();
+      await (await import('./run.ts')).run(options);
+    });
 
   program
     .command('demo')

@@ -11,7 +11,6 @@ process.umask(0o077);
 /*
  * Image data passes through buffers outside the JavaScript heap, and the heap itself stays small. By default the
  * collector then marks the whole heap every few objects to get at the buffers (half of all CPU time, pauses of
- * 40 ms). A small young generation frees them as they die; the old one may grow threefold before it is marked.
+ * 40 ms). The young generation frees them as they die; the old one may grow threefold before it is marked.
  */
-setFlagsFromString('--scavenger-max-new-space-capacity-mb=2');
 setFlagsFromString('--heap-growing-percent=200');

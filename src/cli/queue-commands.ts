@@ -30,7 +30,11 @@ interface Change {
 const states = ['queued', 'delivered', 'verified', 'accepted', 'held', 'quarantined', 'conflict'] as const;
 
 const changes: readonly Change[] = [
-  { name: 'retry', description: 'make waiting and parked deliveries due now', mayAll: true },
+  {
+    name: 'retry',
+    description: 'make waiting and parked deliveries, and the proof of delivered ones, due now',
+    mayAll: true,
+  },
   { name: 'release', description: 'send held and quarantined deliveries after all', mayAll: true },
   { name: 'discard', description: 'delete objects unsent, for good', mayAll: false },
 ];
@@ -78,15 +82,15 @@ function addListing(queue: Command): void {
         after: after ?? null,
       };
       const { entries, next } = await withOperator(data, (operator) => operator.list(filter));
-      console.log(json === true ? JSON.stringify(entries, null, 2) : tableOf(entries));
+      console.log(json === true ? JSON.stringify(entries, null, 2) : await tableOf(entries));
       // Beside what a script reads.
       if (next !== null) console.error(`There are more: list on with --after ${next}`);
     });
 }
 
-function tableOf(entries: readonly QueueEntryView[]): string {
+async function tableOf(entries: readonly QueueEntryView[]): Promise<string> {
   const head = ['object', 'destination', 'state', 'modality', 'size', 'received', 'attempts', 'reason'];
-  const table = plainTable(head);
+  const table = await plainTable(head);
   for (const one of entries) {
     table.push([
       one.objectId,

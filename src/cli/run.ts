@@ -7,6 +7,7 @@ import { ConfigRejectedError } from '../config/store.ts';
 import { Gateway } from '../gateway.ts';
 import { readConfigFile } from './config-file.ts';
 import { exitCodes } from './exit-codes.ts';
+import { tidyAfterStart } from './lean-process.ts';
 import { listenToStopSignals } from './stop-signals.ts';
 
 export interface RunOptions {
@@ -21,6 +22,7 @@ export async function run(options: RunOptions): Promise<void> {
   const stopSignals = listenToStopSignals();
   logTheUnforeseen(log);
   const gateway = await start(options, log);
+  tidyAfterStart();
   log.info(
     {
       event: 'ready',
@@ -68,7 +70,7 @@ async function start({ data, config }: RunOptions, log: Log): Promise<Gateway> {
       died: (error) => {
         log.error(
           { code: 'DIED', error },
-          'a part of the gateway ended by itself; the process ends and is to be started again',
+          'a part of the gateway ended by itself. Nothing received is lost; the process ends and is to be started again',
         );
         process.exit(exitCodes.failed);
       },

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StatusReport, TlsReport } from '../health/status.ts';
+import type { DestinationReport, StatusReport, TlsReport } from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
 import { megabytes, plainTable } from './words.ts';
 
@@ -7,10 +7,19 @@ import { megabytes, plainTable } from './words.ts';
 export async function status({ data, json = false }: { data: string; json?: boolean }): Promise<void> {
   await using control = new ControlClient(join(data, 'control.sock'));
   const report = await control.status();
-  console.log(json ? JSON.stringify(report, null, 2) : inWords(report));
+  console.log(json ? JSON.stringify(report, null, 2) : await inWords(report));
 }
 
-function inWords(report: StatusReport): string {
+const stateWords: Readonly<Record<DestinationReport['state'], string>> = {
+  untried: 'being tried, no answer yet',
+  up: 'connected',
+  waiting: 'waiting to try again',
+  down: 'not reachable',
+  paused: 'not sending',
+  removed: 'removed from the settings',
+};
+
+async function inWords(report: StatusReport): Promise<string> {
   const { queue, totals, disk, intake } = report;
   const lines = [
     `${report.verdict.toUpperCase()}: ${report.reason}`,
@@ -24,10 +33,19 @@ function inWords(report: StatusReport): string {
     `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
     '',
   ];
-  const table = plainTable(['destination', 'state', 'queued', 'delivered', 'verified', 'reason']);
+  const table = await plainTable([
+    'destination',
+    'state',
+    'queued',
+    'delivered',
+    'verified',
+    'last confirmed',
+    'reason',
+  ]);
   for (const [name, destination] of Object.entries(report.destinations)) {
-    const { state, queued, delivered, verified, reason } = destination;
-    table.push([name, state, queued, delivered, verified, reason?.words ?? '']);
+    const { state, queued, delivered, verified, lastVerifiedAt, reason } = destination;
+    const confirmed = lastVerifiedAt ?? 'not since the start';
+    table.push([name, stateWords[state], queued, delivered, verified, confirmed, reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
 }

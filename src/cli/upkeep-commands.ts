@@ -39,7 +39,7 @@ export function addReceiptCommands(program: Command): void {
     .description('list the latest receipt of each study')
     .addOption(dataOption())
     .action(async ({ data }: DataOptions) => {
-      const table = plainTable(['study', 'number', 'written', 'instances']);
+      const table = await plainTable(['study', 'number', 'written', 'instances']);
       for (const one of await withOperator(data, (operator) => operator.receipts())) {
         table.push([one.studyKey, one.number, new Date(one.writtenAt).toISOString(), one.instances]);
       }

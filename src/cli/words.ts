@@ -1,4 +1,4 @@
-import Table from 'cli-table3';
+import type Table from 'cli-table3';
 
 /** Bytes as people read them on a terminal. */
 export function megabytes(bytes: number): string {
@@ -6,6 +6,7 @@ export function megabytes(bytes: number): string {
 }
 
 /** A table without colours: it is read on terminals, in mails and by scripts alike. */
-export function plainTable(head: string[]): Table.Table {
-  return new Table({ head, style: { head: [], border: [] } });
+export async function plainTable(head: string[]): Promise<Table.Table> {
+  const { default: TextTable } = await import('cli-table3');
+  return new TextTable({ head, style: { head: [], border: [] } });
 }

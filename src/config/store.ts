@@ -124,16 +124,29 @@ export class ConfigStore {
   /** @throws GantryError CONFIG_MISSING before the first import, CONFIG_OUTDATED after an upgrade that broke it */
   current(): CurrentConfig {
     if (this.#parsed !== null) return { config: this.#parsed, generation: this.#database.data.generation };
-    const missing = this.#database.data.config === null;
-    throw new GantryError({
-      code: missing ? 'CONFIG_MISSING' : 'CONFIG_OUTDATED',
-      kind: 'permanent',
-      message: missing
-        ? 'This data directory has no configuration yet.'
-        : 'The stored configuration is not valid for this version.',
-      nextStep: 'Start with "--config FILE"; deploy/config.example.json is a place to begin.',
-    });
+    throw this.#database.data.config === null ? configMissing() : configOutdated();
   }
+}
+
+const howToBegin = 'Start with "--config FILE"; deploy/config.example.json is a place to begin.';
+
+/** Nothing was ever imported. */
+export function configMissing(): GantryError {
+  return new GantryError({
+    code: 'CONFIG_MISSING',
+    kind: 'permanent',
+    message: 'This data directory has no configuration yet.',
+    nextStep: `If no gateway ran here before: ${howToBegin} If one did, check the path given with --data.`,
+  });
+}
+
+function configOutdated(): GantryError {
+  return new GantryError({
+    code: 'CONFIG_OUTDATED',
+    kind: 'permanent',
+    message: 'The stored configuration is not valid for this version.',
+    nextStep: howToBegin,
+  });
 }
 
 function readDocument(plain: Buffer): StoredDocument | null {

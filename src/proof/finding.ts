@@ -15,6 +15,7 @@ export type Finding =
       readonly kind: 'unreadable';
       readonly why: ReadFailure['why'];
       readonly code: string;
+      readonly file?: string;
       readonly retryAfterMs: number | null;
     }
   /** Our own copy cannot be read, so nothing can be compared with it. */
@@ -23,5 +24,5 @@ export type Finding =
 /** Of an answer that says nothing about the instance's content. */
 export function unproven(answer: { readonly kind: 'absent' } | ReadFailure): Finding {
   if (answer.kind === 'absent') return answer;
-  return { kind: 'unreadable', why: answer.why, code: answer.code, retryAfterMs: answer.retryAfterMs };
+  return { ...answer, kind: 'unreadable' };
 }

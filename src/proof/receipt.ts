@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { CompactSign, compactVerify } from 'jose';
+import { CompactSign } from 'jose/jws/compact/sign';
+import { compactVerify } from 'jose/jws/compact/verify';
 import { z } from 'zod';
 import { GantryError } from '../base/errors.ts';
 import { deliveryStates, proofKinds } from '../spool/types.ts';

@@ -1,6 +1,7 @@
+import { faultText } from '../archive/client-fault.ts';
 import type { ArchiveClient } from '../archive/port.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Reason } from '../base/errors.ts';
+import { type Reason, reasonWordsMax } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
 import { Breaker } from '../spool/breaker.ts';
@@ -309,16 +310,17 @@ const assumedAbsent: Reason = {
   words: 'After the ledger was rebuilt the archive was asked and does not have the instance. It is sent.',
 };
 
-function unreadableReason(finding: Extract<Finding, { kind: 'unreadable' }>): Reason {
+function unreadableReason({ why, code, file }: Extract<Finding, { kind: 'unreadable' }>): Reason {
+  const detail = file === undefined ? `(${code})` : `(${code}: ${faultText(code, file).words})`;
   const words = {
-    refused: `The archive took the instance but does not allow it to be read back (${finding.code}).`,
-    unsupported: `The archive took the instance but offers no way to read it back (${finding.code}).`,
-    unavailable: `The archive cannot be asked at present (${finding.code}). It is asked again.`,
-  }[finding.why];
-  const code = {
+    refused: `The archive took the instance but does not allow it to be read back ${detail}.`,
+    unsupported: `The archive took the instance but offers no way to read it back ${detail}.`,
+    unavailable: `The archive cannot be asked at present ${detail}. It is asked again.`,
+  }[why];
+  const reasonCode = {
     refused: 'CANNOT_VERIFY_REFUSED',
     unsupported: 'CANNOT_VERIFY_UNSUPPORTED',
     unavailable: 'CANNOT_VERIFY_UNAVAILABLE',
-  }[finding.why];
-  return { code, words };
+  }[why];
+  return { code: reasonCode, words: words.slice(0, reasonWordsMax) };
 }

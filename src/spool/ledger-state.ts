@@ -1,5 +1,6 @@
 import type { LedgerDatabase } from './ledger.ts';
 import type { Reason } from '../base/errors.ts';
+import { brokenHereCodes } from './reasons.ts';
 import type { DeliveryState, ObjectId } from './types.ts';
 
 export function seqOf(db: LedgerDatabase, objectId: ObjectId): number | null {
@@ -8,9 +9,8 @@ export function seqOf(db: LedgerDatabase, objectId: ObjectId): number | null {
   );
 }
 
-/** Reason codes, as an SQL list, that say the object itself is no longer whole here: nothing can be sent from it. */
-export const brokenHere =
-  "('OBJECT_DAMAGED', 'OBJECT_LOST', 'OBJECT_NOT_FOUND', 'OBJECT_KEY_MISSING', 'OBJECT_VERSION')";
+/** {@link brokenHereCodes} as an SQL list. */
+export const brokenHere = `(${brokenHereCodes.map((code) => `'${code}'`).join(', ')})`;
 
 /**
  * `delivery.needs_digest`: what proof is owed before a purge. `digest`: the outcome was unknown, or the archive may

@@ -160,12 +160,16 @@ export function entries(
 }
 
 /**
- * Makes the chosen deliveries due now, in state `queued` (parked ones start afresh). Returns how many. Not those of
- * damaged and lost objects: queued again they would count as whole, and the image, sent anew, as a duplicate.
+ * Makes the chosen deliveries due now: delivered ones for the next look at the archive, all others in state `queued`
+ * (parked ones start afresh). Returns how many. Not those of damaged and lost objects: queued again they would count as whole, and the image, sent anew, as a duplicate.
  */
 export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): number {
   const matches = chosen(db, filter, `coalesce(d.reason_code, '') NOT IN ${brokenHere}`);
-  for (const { seq, destination } of matches) {
+  for (const { seq, destination, state } of matches) {
+    if (state === 'delivered') {
+      db.run('UPDATE delivery SET due_at = ? WHERE instance = ? AND destination = ?', now, seq, destination);
+      continue;
+    }
     db.run(
       `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = 0, unknowns = 0,
          first_attempt_at = NULL, polls = 0, batch_max = NULL,
@@ -216,15 +220,19 @@ function chosen(
   db: LedgerDatabase,
   filter: QueueFilter,
   condition = 'TRUE',
-): { seq: number; destination: string }[] {
+): { seq: number; destination: string; state: DeliveryState }[] {
   const { where, values } = filterSql(filter);
   return db
     .all(
-      `SELECT i.seq, d.destination FROM delivery d JOIN instance i ON i.seq = d.instance
+      `SELECT i.seq, d.destination, d.state FROM delivery d JOIN instance i ON i.seq = d.instance
      WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0 AND ${condition}`,
       ...values,
     )
-    .map((row) => ({ seq: row['seq'] as number, destination: row['destination'] as string }));
+    .map((row) => ({
+      seq: row['seq'] as number,
+      destination: row['destination'] as string,
+      state: row['state'] as DeliveryState,
+    }));
 }
 
 function reasonOf(row: Row): Reason | null {

@@ -21,3 +21,12 @@ export const lostReason: Reason = {
   code: 'OBJECT_LOST',
   words: 'The stored image is missing from the disk. Send it again from its modality.',
 };
+
+/** Reason codes that say the object itself is no longer whole here: nothing can be sent from it. */
+export const brokenHereCodes: readonly string[] = [
+  damagedReason.code,
+  lostReason.code,
+  'OBJECT_NOT_FOUND',
+  'OBJECT_KEY_MISSING',
+  'OBJECT_VERSION',
+];

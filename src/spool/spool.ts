@@ -20,7 +20,6 @@ import {
   type AdmissionFacts,
   type DataSetFacts,
   type DeliveryKey,
-  type DeliveryState,
   type ForwardItem,
   type ForwardLimits,
   type ForwardSettlement,
@@ -37,6 +36,7 @@ import {
   type SpoolForward,
   type SpoolIntake,
   type SpoolProof,
+  retriedStates,
   type UidKey,
 } from './types.ts';
 import { intakeClosed, spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
@@ -287,11 +287,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.call('entries', filter, after, entriesMax);
   }
 
-  /** Makes waiting, held or quarantined deliveries due now. Conflicts are for {@link resolveConflict}. */
-  async retry(
-    filter: QueueFilter,
-    states: readonly DeliveryState[] = ['queued', 'held', 'quarantined'],
-  ): Promise<number> {
+  /** Makes deliveries due now; for delivered ones, the look that proves them. Conflicts: {@link resolveConflict}. */
+  async retry(filter: QueueFilter, states = retriedStates): Promise<number> {
     const count = await this.#db.call('requeue', { ...filter, states }, this.#now());
     this.#workMade();
     return count;

@@ -120,6 +120,9 @@ export const deliveryStates = [
 ] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
+/** What an operator can have tried again now. */
+export const retriedStates: readonly DeliveryState[] = ['queued', 'delivered', 'held', 'quarantined'];
+
 /** Names one delivery: an instance on its way to one destination. */
 export interface DeliveryKey {
   readonly objectId: ObjectId;

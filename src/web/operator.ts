@@ -72,9 +72,12 @@ export interface ReceiptSummary {
 /** What an operator can ask of a running gateway. Every count is of deliveries changed. */
 export interface Operator {
   list(filter: QueueFilter): Promise<QueuePage>;
-  /** Makes waiting and parked deliveries due now. */
+  /**
+   * Makes waiting and parked deliveries due now, and the look at the archive for delivered ones.
+   * @throws GantryError OBJECT_* where the objects named are damaged: nothing can be sent from them
+   */
   retry(selection: Selection): Promise<number>;
-  /** Puts held deliveries back into the queue. */
+  /** Puts held and quarantined deliveries back into the queue. @throws like {@link retry} */
   release(selection: Selection): Promise<number>;
   /** Gives up deliveries for good. */
   discard(selection: Selection): Promise<number>;

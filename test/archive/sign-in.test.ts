@@ -7,6 +7,7 @@ import type { DicomWebOptions } from '../../src/archive/dicomweb.ts';
 import type { ArchiveClient } from '../../src/archive/port.ts';
 import type { AuthConfig } from '../../src/config/schema.ts';
 import { makeAuthority } from '../fixtures/certificates.ts';
+import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
 import { bodyOf, type FaultServer, httpServer, referencing, smallItem } from './fault-server.ts';
 import { keepOpened } from './opened.ts';
@@ -83,7 +84,10 @@ test('a secret file that is missing, empty or of several lines is named, and not
     );
     const basic = signingIn({ type: 'basic', user: 'box', passwordFile: path });
     expect(await statusOf(basic)).toBe('unsent PASSWORD_FILE_UNREADABLE');
-    expect(await basic.ping(never)).toEqual({ kind: 'failed', code: 'PASSWORD_FILE_UNREADABLE', file: path });
+    const failed = { kind: 'failed', code: 'PASSWORD_FILE_UNREADABLE', file: path };
+    expect(await basic.ping(never)).toEqual(failed);
+    const unread = { ...failed, why: 'unavailable', retryAfterMs: null };
+    expect(await basic.find(ctSlice({ rows: 4, columns: 4, seed: 1 }), never)).toEqual(unread);
   }
   expect(shown).toEqual([]);
 });

@@ -1,8 +1,10 @@
+import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchLarge } from './large.ts';
 import { benchPdu } from './pdu.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  idle: benchIdle,
   intake: benchIntake,
   large: benchLarge,
   pdu: benchPdu,

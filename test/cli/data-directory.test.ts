@@ -59,14 +59,16 @@ test('anything else that fails says so in words; where it failed only when asked
   mkdirSync(path('broken'));
   // A folder of the data directory that is a file.
   writeFileSync(path('broken/keys'), '');
-  const plain = await gantry('run', '--data', path('broken'));
+  writeFileSync(path('broken.json'), JSON.stringify(config));
+  const runIt = () => gantry('run', '--data', path('broken'), '--config', path('broken.json'));
+  const plain = await runIt();
   expect(plain.code).toBe(1);
   expect(plain.stderr).toMatch(/^INTERNAL: Gantry failed \(ENOTDIR\)\.\nENOTDIR: .*\n.*GANTRY_DEBUG=1/);
   expect(plain.stderr).not.toMatch(/^\s+at /m);
 
   process.env['GANTRY_DEBUG'] = '1';
   try {
-    expect((await gantry('run', '--data', path('broken'))).stderr).toMatch(/^\s+at /m);
+    expect((await runIt()).stderr).toMatch(/^\s+at /m);
   } finally {
     delete process.env['GANTRY_DEBUG'];
   }
@@ -98,6 +100,13 @@ describe('commands on a path where no gateway ever ran', () => {
     const { stderr } = await command('status', '--data', path('other/notes'));
     expect(stderr).toContain('CONTROL_NOT_RUNNING');
   });
+});
+
+test('run on a mistyped path: said at once, and nothing is made there', async () => {
+  const { code, stderr } = await gantry('run', '--data', path('mistyped/too'));
+  expect(stderr).toMatch(/^CONFIG_MISSING: .*\n.*check the path given with --data/);
+  expect(code).toBe(2);
+  expect(existsSync(path('mistyped'))).toBe(false);
 });
 
 describe('the data directory of a gateway', () => {

@@ -96,7 +96,7 @@ describe('the commands', { timeout: patienceMs }, () => {
     expect(words).toContain(
       'Totals: 5 received, 3 delivered, 3 verified; parked: 0 held, 0 quarantined, 2 in conflict.',
     );
-    expect(words).toMatch(/cloud\s+│ up/);
+    expect(words).toMatch(/cloud\s+│ connected .*│ 20\d\d-\d\d-\d\dT/);
   });
 
   test('queue resolve: one conflict is discarded, the other goes on and stays one at the archive', async () => {
@@ -195,6 +195,10 @@ describe('the commands', { timeout: patienceMs }, () => {
     expect(stdout).toContain(`damaged: ${damaged}\n`);
     const [held] = await queued('--state', 'held');
     expect(held).toMatchObject({ objectId: damaged, reason: { code: 'OBJECT_DAMAGED' } });
+    const named = await run('queue', 'release', damaged);
+    expect(named.code).toBe(1);
+    expect(named.stderr).toContain('OBJECT_DAMAGED: This object cannot be sent.');
+    expect(named.stderr).toContain('is damaged and is not sent. Send it again from its modality.');
     // It cannot be sent, and must not count as whole: the image would be lost when its modality sends it again.
     await ok('queue', 'release', '--state', 'held');
     expect(await queued('--state', 'held')).toEqual([held]);

@@ -107,7 +107,7 @@ describe.skipIf(!ready)('the corpus reaches the archive', { timeout: patienceMs 
   async function account(tool: string, sent: readonly SentFile[], exceptions: typeof exceptionsRaw) {
     const { totals } = await gateway.until(({ queue }) => queue.instances === 0, 90_000);
     const fates = await fatesOf(sent, gateway.dataDirectory);
-    process.stdout.write(summary(tool, fates));
+    process.stdout.write(await summary(tool, fates));
     expect(exceptionsAmong(fates)).toEqual(exceptions);
     const verified = fates.filter(({ fate }) => fate === 'verified');
     expect(totals).toMatchObject({
@@ -169,8 +169,8 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function summary(tool: string, fates: readonly Fate[]): string {
-  const table = plainTable([tool, 'files', 'which']);
+async function summary(tool: string, fates: readonly Fate[]): Promise<string> {
+  const table = await plainTable([tool, 'files', 'which']);
   for (const [fate, group] of Map.groupBy(fates, (one) => one.fate)) {
     const names = fate === 'verified' ? [] : group.map(({ name, why }) => `${name}: ${why}`);
     table.push([fate, group.length, names.join('\n')]);

@@ -160,16 +160,13 @@ function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): Ke
 async function readArchive(directory: string | null): Promise<Kept[]> {
   if (directory === null) return [];
   const files = join(directory, 'instances');
-  return Promise.all(
-    readdirSync(files)
-      .map((name) => join(files, name))
-      .map(async (path) => ({
-        places: [{ path }],
-        uid: (await readPart10Head(path)).SOPInstanceUID,
-        digest: sha256(await readDataSet(path)),
-        conflict: false,
-      })),
-  );
+  const kept: Kept[] = [];
+  for (const name of readdirSync(files)) {
+    const path = join(files, name);
+    const { SOPInstanceUID: uid } = await readPart10Head(path);
+    kept.push({ places: [{ path }], uid, digest: sha256(await readDataSet(path)), conflict: false });
+  }
+  return kept;
 }
 
 function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {

@@ -241,8 +241,8 @@ export class RawClient {
   }
 
   /** Connects and associates; fails unless the answer is an A-ASSOCIATE-AC. */
-  static async associate(port: number, request: WireRequest = {}): Promise<RawClient> {
-    const client = await RawClient.connect(port);
+  static async associate(port: number, request: WireRequest = {}, from?: string): Promise<RawClient> {
+    const client = await RawClient.connect(port, from === undefined ? {} : { from });
     client.send(associateRequest(request));
     const answer = await client.next();
     if (answer?.type !== 2)

@@ -260,6 +260,20 @@ describe('absent, refused, unavailable', () => {
     expect(verifier.state().reason).toBeNull();
   });
 
+  test('where a file of ours is the cause, the reason names it', async () => {
+    const { clock, spool, archive, verifier } = setUp('qido');
+    const code = 'TOKEN_FILE_UNREADABLE';
+    const file = '/etc/gantry/token';
+    archive.readFailure = { kind: 'failed', why: 'unavailable', code, file, retryAfterMs: null };
+    const id = deliver(spool, clock, slice());
+    verifier.start();
+    await looked(spool, id);
+    const words =
+      'The archive cannot be asked at present (TOKEN_FILE_UNREADABLE: the token file /etc/gantry/token cannot be read). It is asked again.';
+    expect(verifier.state().reason).toEqual({ code: 'CANNOT_VERIFY_UNAVAILABLE', words });
+    expect(spool.get(id).reason?.words).toBe(words);
+  });
+
   test('while the archive is away one probe goes out per step, not one per instance', async () => {
     const { clock, spool, archive, verifier } = setUp('qido');
     const made = Array.from({ length: 12 }, (_, seed) => slice({ seed }));

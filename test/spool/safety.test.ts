@@ -108,6 +108,50 @@ describe('discarding', () => {
   });
 });
 
+describe('an operator who does not want to wait', () => {
+  it('has the look at the archive made now, and nothing sent again', async () => {
+    using data = temporaryDirectory();
+    const clock = new ManualClock();
+    const { spool, stop } = await openSpool(data.path, { clock });
+    await admit(spool, testInstance());
+    await spool.flush();
+    const [item] = await spool.takeForward('cloud', limits);
+    const key = { objectId: item?.objectId as ObjectId, destination: 'cloud' };
+    await spool.settleForward([{ ...key, to: 'delivered', needsDigest: true, existed: true, warning: null }]);
+    await spool.takeProof('cloud', 10);
+    const reason = { code: 'NOT_VISIBLE_YET', words: 'not yet' };
+    await spool.settleProof([{ ...key, to: 'delivered', pollAt: clock.now() + 600_000, reason }]);
+    expect(await spool.takeProof('cloud', 10)).toEqual([]);
+
+    expect(await spool.retry({ destination: 'elsewhere' })).toBe(0);
+    expect(await spool.retry({})).toBe(1);
+    expect(await spool.nextProofAt('cloud')).toBe(clock.now());
+    // What is owed before a purge, and how often it was looked for, stays.
+    expect(await spool.takeProof('cloud', 10)).toMatchObject([{ ...key, existed: true, polls: 1 }]);
+    expect(await spool.takeForward('cloud', limits)).toEqual([]);
+    // A look under way is left alone.
+    expect(await spool.retry({})).toBe(0);
+    await stop();
+  });
+});
+
+describe('a ledger that takes nothing', () => {
+  it('holds up the end for a bounded time, and what it did not take is adopted at the next start', async () => {
+    using data = temporaryDirectory();
+    const first = await openSpool(data.path);
+    const other = new DatabaseSync(join(data.path, 'ledger.db'));
+    other.exec('BEGIN IMMEDIATE');
+    await admit(first.spool, testInstance());
+    await first.stop();
+    other.exec('ROLLBACK');
+    expect(other.prepare('SELECT count(*) AS n FROM instance').get()).toEqual({ n: 0 });
+    other.close();
+    const second = await openSpool(data.path);
+    expect(await states(second.spool)).toEqual(['cloud queued']);
+    await second.stop();
+  });
+});
+
 describe('what is out of reach is not lost', () => {
   it('scrubbing while the volume is away says so and holds nothing', async () => {
     using data = temporaryDirectory();
