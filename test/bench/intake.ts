@@ -29,6 +29,7 @@ const usage = `npm run bench -- intake [options]
   --runs 3                 of each server; the median counts
   --servers a,b            of: ${serverNames.join(', ')}
   --forward                Gantry also forwards, to the sandbox archive; otherwise its archive is down
+  --prepared 0             MiB that Gantry writes in advance, in idle moments before its runs
   --directory DIR          where the disk under test is mounted`;
 
 /** Without flags: what fits into three minutes. */
@@ -53,6 +54,7 @@ interface Options {
   readonly seconds: number;
   readonly runs: number;
   readonly forward: boolean;
+  readonly preparedBytes: number;
   readonly directory: string;
 }
 
@@ -84,7 +86,15 @@ export async function benchIntake(args: readonly string[]): Promise<void> {
     rows.push(...(await measureCombination(combination, options)));
     console.log(tableOf(rows.filter((row) => isOf(row, combination))));
   }
-  console.log(JSON.stringify({ bench: 'intake', forward: options.forward, runs: options.runs, rows }));
+  console.log(
+    JSON.stringify({
+      bench: 'intake',
+      forward: options.forward,
+      prepared: options.preparedBytes,
+      runs: options.runs,
+      rows,
+    }),
+  );
 }
 
 function readOptions(args: readonly string[]): Options | null {
@@ -97,6 +107,7 @@ function readOptions(args: readonly string[]): Options | null {
       seconds: { type: 'string', default: '1' },
       runs: { type: 'string', default: '3' },
       forward: { type: 'boolean', default: false },
+      prepared: { type: 'string', default: '0' },
       directory: { type: 'string', default: tmpdir() },
       help: { type: 'boolean', default: false },
     },
@@ -114,6 +125,7 @@ function readOptions(args: readonly string[]): Options | null {
     seconds: Number(values.seconds),
     runs: Number(values.runs),
     forward: values.forward,
+    preparedBytes: Number(values.prepared) * 2 ** 20,
     directory: values.directory,
   };
 }
@@ -148,7 +160,10 @@ async function measureCombination(combination: Combination, options: Options): P
   try {
     for (const name of options.servers) {
       const left = name.endsWith('shipped') && combination.associations > 1;
-      if (missing(name) === null && !left) servers.push(await startServer(name, { directory, archiveUrl }));
+      if (missing(name) === null && !left)
+        servers.push(
+          await startServer(name, { directory, archiveUrl, preparedBytes: options.preparedBytes }),
+        );
     }
     const measured = await measureInTurn(servers, combination, options);
     return rowsOf(combination, measured);
@@ -165,8 +180,10 @@ async function measureInTurn(
   options: Options,
 ): Promise<Map<ServerName, Measured[]>> {
   const measured = new Map<ServerName, Measured[]>(servers.map(({ name }) => [name, []]));
-  for (const { target } of servers)
+  for (const { target, tidy } of servers) {
     await runLoad(target, { size, associations, seconds: options.seconds / 4 });
+    await tidy();
+  }
   for (let run = 0; run < options.runs; run++) {
     for (const server of run % 2 === 0 ? servers : servers.toReversed()) {
       if (run > 0 && server.name.endsWith('shipped')) continue;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,6 +32,9 @@ export const serverNames = [
 ] as const;
 export type ServerName = (typeof serverNames)[number];
 
+/** Longer than Gantry waits before it prepares anything, and between two segments. */
+const quietMs = 4000;
+
 const programs = { storescp: '/usr/bin/storescp', Orthanc: '/usr/sbin/Orthanc' } as const;
 const gantryMain = join(import.meta.dirname, '../../src/main.ts');
 
@@ -47,21 +50,26 @@ export interface StartOptions {
   readonly directory: string;
   /** Where Gantry forwards; an address that refuses connections where it is only to keep. */
   readonly archiveUrl: string;
+  /** Space that Gantry writes in advance, in idle moments; it gets these before each of its runs. */
+  readonly preparedBytes?: number;
 }
 
 export async function startServer(name: ServerName, options: StartOptions): Promise<RunningServer> {
   const directory = join(options.directory, name.replace(' ', '-'));
   await mkdir(directory, { recursive: true });
-  if (name === 'gantry') return startGantry(directory, options.archiveUrl);
+  if (name === 'gantry') return startGantry(directory, options);
   if (name === 'ceiling') return startCeiling(directory);
   return name.startsWith('storescp') ? startStorescp(name, directory) : startOrthanc(name, directory);
 }
 
-async function startGantry(directory: string, archiveUrl: string): Promise<RunningServer> {
+async function startGantry(
+  directory: string,
+  { archiveUrl, preparedBytes = 0 }: StartOptions,
+): Promise<RunningServer> {
   const configFile = join(directory, 'bench.json');
   const port = await freePort();
   const webPort = await freePort();
-  await writeFile(configFile, JSON.stringify(gantryConfig(port, webPort, archiveUrl)));
+  await writeFile(configFile, JSON.stringify(gantryConfig(port, webPort, { archiveUrl, preparedBytes })));
   const data = join(directory, 'data');
   const child = spawn(process.execPath, [gantryMain, 'run', '--data', data, '--config', configFile], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -70,15 +78,32 @@ async function startGantry(directory: string, archiveUrl: string): Promise<Runni
   return {
     ...running('gantry', child, { port, calledAeTitle: 'GANTRY' }),
     statusUrl: `http://127.0.0.1:${webPort}/api/v1/status`,
-    tidy: () => Promise.resolve(),
+    tidy: () => (preparedBytes > 0 ? untilQuiet(join(data, 'spool', 'segments')) : Promise.resolve()),
   };
 }
 
-function gantryConfig(port: number, webPort: number, archiveUrl: string): object {
+/** Resolves once nothing was written to a directory for a while. */
+async function untilQuiet(directory: string): Promise<void> {
+  let before = -1;
+  for (;;) {
+    const names = await readdir(directory);
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).size));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (bytes === before) return;
+    before = bytes;
+    await sleep(quietMs);
+  }
+}
+
+function gantryConfig(
+  port: number,
+  webPort: number,
+  { archiveUrl, preparedBytes }: { archiveUrl: string; preparedBytes: number },
+): object {
   return {
     site: { name: 'Bench' },
     intake: { host: '127.0.0.1', port, unknownCallers: 'accept' },
-    spool: { reserveBytes: 1_000_000_000 },
+    spool: { reserveBytes: 1_000_000_000, preparedBytes },
     destinations: { archive: { type: 'stow', url: archiveUrl } },
     web: { host: '127.0.0.1', port: webPort },
   };
