@@ -47,19 +47,19 @@ export async function migrateObjectFiles(migration: Migration): Promise<number> 
     const id = parseObjectId(name);
     return id === null ? [] : [{ id, path: join(objects, shard, name) }];
   });
-  const count = files.length;
-  while (files.length > 0) await moveTogether(files, migration);
+  let moved = 0;
+  while (files.length > 0) moved += await moveTogether(files, migration);
   const unfinished = await disk.list(incoming);
   for (const name of unfinished) await disk.remove(join(incoming, name));
   for (const shard of await disk.list(objects)) await removeIfThere(disk, join(objects, shard));
   for (const path of [objects, incoming]) await removeIfThere(disk, path);
-  if (count > 0)
-    log.info({ event: 'migrated', objects: count }, 'objects were moved from files into segments');
+  if (moved > 0)
+    log.info({ event: 'migrated', objects: moved }, 'objects were moved from files into segments');
   return unfinished.length;
 }
 
-/** Takes files from the front of the list, and moves them. */
-async function moveTogether(files: ObjectFile[], migration: Migration): Promise<void> {
+/** Takes files from the front of the list, and moves them. @returns how many are in segments now */
+async function moveTogether(files: ObjectFile[], migration: Migration): Promise<number> {
   const { disk, log, isThere, moved } = migration;
   const copies: { file: ObjectFile; placed: Placed[] }[] = [];
   const done: ObjectFile[] = [];
@@ -92,6 +92,7 @@ async function moveTogether(files: ObjectFile[], migration: Migration): Promise<
     done.push(file);
   }
   for (const { path } of done) await disk.remove(path);
+  return done.length;
 }
 
 async function copyFile(

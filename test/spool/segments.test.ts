@@ -1,119 +1,28 @@
-import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Disk, nodeDisk } from '../../src/base/disk.ts';
-import { silentLog } from '../../src/base/log.ts';
-import { newObjectId } from '../../src/spool/object-id.ts';
-import { SegmentStore } from '../../src/spool/segment-store.ts';
-import type { ObjectId } from '../../src/spool/types.ts';
+import { describe, expect, it } from 'vitest';
+import { nodeDisk } from '../../src/base/disk.ts';
 import { FaultyDisk } from '../fault/faulty-disk.ts';
-import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { flipBit, storedObjects, unfinishedObjects } from '../fixtures/stored-objects.ts';
+import {
+  begin,
+  copyOf,
+  digestOf,
+  expectAll,
+  megabyte,
+  objectFilesOf,
+  openShelf,
+  put,
+  putAll,
+  recover,
+  remove,
+  reopened,
+  segmentBytes,
+  temporary,
+} from './segment-shelf.ts';
 
 /* How objects lie in segments: what holds them together, wins space back, and what a crash leaves of it. */
-
-const megabyte = 1024 * 1024;
-const epoch = { id: randomBytes(16), key: randomBytes(32) };
-const trailer = Buffer.from('{"end":"END"}');
-
-interface Shelf {
-  readonly path: string;
-  readonly store: SegmentStore;
-  /** By object id: what has to be there. */
-  readonly digests: Map<ObjectId, string>;
-  isShort: boolean;
-}
-
-function temporary(): string {
-  const data = temporaryDirectory();
-  onTestFinished(() => data[Symbol.dispose]());
-  mkdirSync(join(data.path, 'spool'));
-  return data.path;
-}
-
-async function openShelf(
-  path: string,
-  digests: Shelf['digests'] = new Map(),
-  disk: Disk = nodeDisk,
-  preparedBytes = 0,
-): Promise<Shelf> {
-  const shelf: Shelf = {
-    path,
-    digests,
-    isShort: false,
-    store: new SegmentStore({
-      disk,
-      directory: join(path, 'spool'),
-      findKey: (id) => (id.equals(epoch.id) ? epoch.key : null),
-      log: silentLog,
-      isShort: () => shelf.isShort,
-      segmentBytes: megabyte,
-      preparedBytes,
-    }),
-  };
-  const fresh = readdirSync(join(path, 'spool')).length === 0;
-  await shelf.store.start();
-  onTestFinished(() => shelf.store.close());
-  if (fresh) await recover(shelf);
-  return shelf;
-}
-
-/** As recovery does: all that is whole is kept, whatever was not acknowledged is not. */
-async function recover(shelf: Shelf): Promise<number> {
-  const unfinished = await shelf.store.removeUnfinished(new Set());
-  await shelf.store.makeDurable(shelf.store.list());
-  return unfinished;
-}
-
-async function put(shelf: Shelf, bytes: number): Promise<ObjectId> {
-  const id = newObjectId(Date.now());
-  const content = randomBytes(bytes);
-  const writer = shelf.store.create(id, epoch);
-  for (let at = 0; at < bytes; at += 65_536) await writer.write(content.subarray(at, at + 65_536));
-  await writer.commit(trailer);
-  shelf.digests.set(id, createHash('sha256').update(content).digest('hex'));
-  return id;
-}
-
-async function remove(shelf: Shelf, ids: readonly ObjectId[]): Promise<void> {
-  await shelf.store.remove(ids);
-  for (const id of ids) shelf.digests.delete(id);
-}
-
-async function digestOf(store: SegmentStore, id: ObjectId): Promise<string> {
-  const object = await store.open(id);
-  const hash = createHash('sha256');
-  for await (const chunk of object.chunks()) hash.update(chunk);
-  await object.close();
-  return hash.digest('hex');
-}
-
-/** Exactly these objects, byte for byte. */
-async function expectAll({ store, digests }: Shelf): Promise<void> {
-  expect(store.list().toSorted()).toEqual([...digests.keys()].toSorted());
-  for (const [id, digest] of digests) expect(await digestOf(store, id)).toBe(digest);
-}
-
-async function reopened(shelf: Shelf): Promise<Shelf> {
-  await shelf.store.close();
-  const again = await openShelf(shelf.path, shelf.digests);
-  await recover(again);
-  return again;
-}
-
-function segmentBytes(path: string): number {
-  const directory = join(path, 'spool', 'segments');
-  return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
-}
-
-function copyOf(path: string): string {
-  const copy = temporary();
-  const { status, stderr } = spawnSync('cp', ['-a', `${path}/.`, copy], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
-  return copy;
-}
 
 describe('objects in segments', () => {
   it('of all sizes, also over several segments, many at once, are there after a restart', async () => {
@@ -129,8 +38,7 @@ describe('objects in segments', () => {
   it('what was deleted stays deleted, and its space is used anew', async () => {
     const shelf = await openShelf(temporary());
     for (let round = 0; round < 6; round += 1) {
-      const ids: ObjectId[] = [];
-      for (let n = 0; n < 20; n += 1) ids.push(await put(shelf, 200_000));
+      const ids = await putAll(shelf, 20, 200_000);
       await remove(shelf, ids);
     }
     // 24 MB went through; one round is 4 MB.
@@ -142,8 +50,7 @@ describe('objects in segments', () => {
 
   it('segments of which little is left are emptied, and what was in them is as it was', async () => {
     const shelf = await openShelf(temporary());
-    const ids: ObjectId[] = [];
-    for (let n = 0; n < 60; n += 1) ids.push(await put(shelf, 150_000));
+    const ids = await putAll(shelf, 60, 150_000);
     const large = await put(shelf, 4_000_000);
     await remove(
       shelf,
@@ -158,8 +65,7 @@ describe('objects in segments', () => {
 
   it('spare segments are given back where the disk is short of space', async () => {
     const shelf = await openShelf(temporary());
-    const ids: ObjectId[] = [];
-    for (let n = 0; n < 20; n += 1) ids.push(await put(shelf, 200_000));
+    const ids = await putAll(shelf, 20, 200_000);
     await remove(shelf, ids);
     await expect.poll(() => shelf.store.spareBytes, { timeout: 10_000 }).toBeGreaterThan(2 * megabyte);
     shelf.isShort = true;
@@ -194,7 +100,7 @@ describe('objects in segments', () => {
 
   it('an aborted object leaves nothing', async () => {
     const shelf = await openShelf(temporary());
-    const writer = shelf.store.create(newObjectId(Date.now()), epoch);
+    const writer = begin(shelf);
     for (let n = 0; n < 40; n += 1) await writer.write(randomBytes(65_536));
     await expect.poll(() => unfinishedObjects(shelf.path)).toHaveLength(1);
     await writer.abort();
@@ -205,13 +111,13 @@ describe('objects in segments', () => {
 
 describe('segments that are prepared', () => {
   it('are written in idle moments, used first, and still known after a restart', async () => {
-    const shelf = await openShelf(temporary(), new Map(), nodeDisk, 3 * megabyte);
+    const shelf = await openShelf(temporary(), { preparedBytes: 3 * megabyte });
     await expect.poll(() => shelf.store.spareBytes, { timeout: 20_000 }).toBe(3 * megabyte);
     const before = segmentBytes(shelf.path);
     for (let n = 0; n < 8; n += 1) await put(shelf, 200_000);
     expect(segmentBytes(shelf.path)).toBe(before);
     await shelf.store.close();
-    const again = await openShelf(shelf.path, shelf.digests, nodeDisk, 3 * megabyte);
+    const again = await openShelf(shelf.path, { digests: shelf.digests, preparedBytes: 3 * megabyte });
     expect(again.store.spareBytes).toBe(megabyte);
     await recover(again);
     await expectAll(again);
@@ -229,7 +135,7 @@ describe('what a crash leaves', () => {
       50_000,
     );
     shelf.digests.delete(torn);
-    const after = await openShelf(left, shelf.digests);
+    const after = await openShelf(left, { digests: shelf.digests });
     await recover(after);
     expect(unfinishedObjects(left)).toEqual([]);
     await expectAll(after);
@@ -286,9 +192,8 @@ describe('what a crash leaves', () => {
 
   it('at any step of winning space back: nothing is lost, nothing is there twice', async () => {
     const disk = new FaultyDisk(nodeDisk);
-    const shelf = await openShelf(temporary(), new Map(), disk);
-    const ids: ObjectId[] = [];
-    for (let n = 0; n < 30; n += 1) ids.push(await put(shelf, 150_000));
+    const shelf = await openShelf(temporary(), { disk });
+    const ids = await putAll(shelf, 30, 150_000);
     const doomed = ids.filter((_, index) => index % 12 !== 0);
     const copies: string[] = [];
     disk.watch(() => copies.push(copyOf(shelf.path)));
@@ -297,7 +202,7 @@ describe('what a crash leaves', () => {
     disk.failAt(null);
     expect(copies.length).toBeGreaterThan(20);
     for (const copy of copies) {
-      const after = await openShelf(copy, new Map(shelf.digests));
+      const after = await openShelf(copy, { digests: new Map(shelf.digests) });
       await after.store.removeUnfinished(new Set());
       // As the ledger would say: these are gone, whatever is still to be seen of them.
       await after.store.remove(doomed);
@@ -310,23 +215,11 @@ describe('what a crash leaves', () => {
 });
 
 describe('a data directory in which each object is a file of its own', () => {
-  /** As the first form left it. */
-  async function filesOf(shelf: Shelf): Promise<string> {
-    await shelf.store.close();
-    const path = temporary();
-    const hour = join(path, 'spool', 'objects', '2026112403');
-    mkdirSync(hour, { recursive: true });
-    for (const { id, sealed } of storedObjects(shelf.path)) writeFileSync(join(hour, id), sealed);
-    mkdirSync(join(path, 'spool', 'incoming'));
-    writeFileSync(join(path, 'spool', 'incoming', 'a'.repeat(32)), 'half');
-    return path;
-  }
-
   it('is taken over at start', async () => {
     const shelf = await openShelf(temporary());
     for (const size of [0, 1000, 600_000, 3_000_000]) await put(shelf, size);
-    const path = await filesOf(shelf);
-    const after = await openShelf(path, shelf.digests);
+    const path = await objectFilesOf(shelf);
+    const after = await openShelf(path, { digests: shelf.digests });
     expect(await recover(after)).toBe(1);
     await expectAll(after);
     expect(readdirSync(join(path, 'spool'))).toEqual(['segments']);
@@ -336,15 +229,15 @@ describe('a data directory in which each object is a file of its own', () => {
   it('also where that is interrupted at any step', async () => {
     const shelf = await openShelf(temporary());
     for (const size of [1000, 600_000]) await put(shelf, size);
-    const path = await filesOf(shelf);
+    const path = await objectFilesOf(shelf);
     const disk = new FaultyDisk(nodeDisk);
     const copies: string[] = [];
     disk.watch(() => copies.push(copyOf(path)));
-    await (await openShelf(path, shelf.digests, disk)).store.close();
+    await (await openShelf(path, { digests: shelf.digests, disk })).store.close();
     disk.failAt(null);
     expect(copies.length).toBeGreaterThan(10);
     for (const copy of copies) {
-      const after = await openShelf(copy, shelf.digests);
+      const after = await openShelf(copy, { digests: shelf.digests });
       await recover(after);
       await expectAll(after);
       await after.store.close();
