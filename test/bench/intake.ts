@@ -180,9 +180,9 @@ async function measureInTurn(
   options: Options,
 ): Promise<Map<ServerName, Measured[]>> {
   const measured = new Map<ServerName, Measured[]>(servers.map(({ name }) => [name, []]));
-  for (const { target, tidy } of servers) {
-    await runLoad(target, { size, associations, seconds: options.seconds / 4 });
-    await tidy();
+  for (const server of servers) {
+    await runLoad(server.target, { size, associations, seconds: options.seconds / 4 });
+    await server.tidy();
   }
   for (let run = 0; run < options.runs; run++) {
     for (const server of run % 2 === 0 ? servers : servers.toReversed()) {
