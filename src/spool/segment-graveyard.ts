@@ -2,8 +2,10 @@ import type { Segment } from './segment.ts';
 import { blocksOf } from './segment-format.ts';
 import type { OwnedRun } from './segment-index.ts';
 
-/** From a failed attempt to the next one on behalf of somebody who waits. */
+/** So often in a row it is tried again at once on behalf of somebody who waits; then less and less often. */
+const failuresAtOnceMax = 5;
 const retryMs = 1000;
+const retryMsMax = 60_000;
 
 /**
  * Runs that are not needed any more, until they are dead on the disk too. They count as held so long: their place is
@@ -14,6 +16,8 @@ export class Graveyard {
   readonly #dying = new Map<Segment, OwnedRun[]>();
   #burying: Promise<void> = Promise.resolve();
   #refused = false;
+  /** In a row. */
+  #failures = 0;
   #retryAt = 0;
 
   /** @param freed called with a segment that is not held by anything any more */
@@ -58,8 +62,13 @@ export class Graveyard {
       }
     }
     if (this.#dying.size === 0) this.#refused = false;
-    if (failure === null) return;
-    this.#retryAt = performance.now() + retryMs;
+    if (failure === null) {
+      this.#failures = 0;
+      return;
+    }
+    this.#failures += 1;
+    const late = this.#failures - failuresAtOnceMax;
+    if (late > 0) this.#retryAt = performance.now() + Math.min(retryMsMax, retryMs * 2 ** late);
     throw failure.error;
   }
 

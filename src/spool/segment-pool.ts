@@ -59,17 +59,24 @@ export class SegmentPool {
     this.#spares.push(segment);
   }
 
-  /** Takes back what holds nothing any more, to be used anew; what was in it is dead from then on. */
+  /**
+   * Takes back what holds nothing any more, to be used anew or removed; what was in it is dead from then on.
+   * @throws the disk's error; the segment is as before then
+   */
   async give(segment: Segment): Promise<void> {
-    if (segment.failed || this.#spares.length >= this.#options.sparesMax()) return this.#drop(segment);
-    segment.generation += 1;
     segment.isOpen = true;
     try {
-      await writeHeader(segment, true);
-    } catch {
-      return this.#drop(segment);
+      if (segment.failed || this.#spares.length >= this.#options.sparesMax()) {
+        await this.#remove(segment);
+        return;
+      }
+      await writeHeader(segment, { generation: segment.generation + 1, spare: true });
+      segment.generation += 1;
+      this.#spares.push(segment);
+    } catch (error) {
+      segment.isOpen = false;
+      throw error;
     }
-    this.#spares.push(segment);
   }
 
   get spares(): number {
@@ -83,14 +90,14 @@ export class SegmentPool {
 
   /** Gives the spares back to the file system. */
   async clear(): Promise<void> {
-    for (const segment of this.#spares.splice(0)) await this.#drop(segment);
+    for (const segment of this.#spares.splice(0)) await this.#remove(segment);
   }
 
   /** A spare that is where it was: the volume may have been exchanged. Its header says that it is in use, durably. */
   async #takeSpare(): Promise<Segment | null> {
     for (let segment = this.#spares.shift(); segment !== undefined; segment = this.#spares.shift()) {
       if (await isSpareStill(segment)) {
-        await writeHeader(segment, false);
+        await writeHeader(segment, { generation: segment.generation, spare: false });
         return segment;
       }
     }
@@ -117,16 +124,16 @@ export class SegmentPool {
       }
       await syncDirectory(disk, directory);
     } catch (error) {
-      await this.#drop(segment);
+      await this.#remove(segment).catch(() => undefined);
       throw error;
     }
     return segment;
   }
 
-  async #drop(segment: Segment): Promise<void> {
+  async #remove(segment: Segment): Promise<void> {
     const { disk, directory } = this.#options;
-    await disk.remove(segment.path).catch(() => undefined);
-    await syncDirectory(disk, directory).catch(() => undefined);
+    await disk.remove(segment.path);
+    await syncDirectory(disk, directory);
   }
 }
 
@@ -138,13 +145,13 @@ async function writeZeroes(file: DiskFile, bytes: number, goOn: () => boolean): 
   return Math.max(1, Math.ceil(Math.min(at, bytes) / blockBytes));
 }
 
-async function writeHeader(segment: Segment, spare: boolean): Promise<void> {
+async function writeHeader(
+  segment: Segment,
+  use: { readonly generation: number; readonly spare: boolean },
+): Promise<void> {
   const file = await segment.openFile('read-write');
   try {
-    await file.write(
-      [writeSegmentHeader({ number: segment.number, generation: segment.generation, spare })],
-      0,
-    );
+    await file.write([writeSegmentHeader({ number: segment.number, ...use })], 0);
     await file.sync();
   } finally {
     await file.close();

@@ -197,7 +197,13 @@ export class SegmentStore implements ObjectStore {
 
   async #freed(segment: Segment): Promise<void> {
     this.#segments.delete(segment);
-    await this.#pool?.give(segment);
+    try {
+      await this.#pool?.give(segment);
+    } catch (error) {
+      // The housework tries again.
+      this.#segments.add(segment);
+      throw error;
+    }
   }
 
   async #scan(pool: SegmentPool): Promise<void> {
