@@ -12,8 +12,6 @@ import {
 
 /** With more than this written and not synced the disk is set to work, so that a commit has less to wait for. */
 const unsyncedBytesMax = 8 * 1024 * 1024;
-/** How often it is looked whether the file is still where its name leads. */
-const lookMs = 50;
 const padding = Buffer.alloc(blockBytes);
 
 /** A piece of an object before it has a place. */
@@ -43,7 +41,6 @@ export class OpenSegment {
   /** Everything before it is durable. */
   #syncedBlock = 1;
   #unsyncedBytes = 0;
-  #lookedAt = 0;
   /** The first block of a write that failed: nothing from there on is ever said to be durable, or put here. */
   #failedBlock = Number.MAX_SAFE_INTEGER;
   /** A sync failed: what was not durable by then never is. */
@@ -142,9 +139,6 @@ export class OpenSegment {
 
   /** Bytes in a file that its name does not lead to any more are found by nobody. */
   async #look(): Promise<void> {
-    const now = performance.now();
-    if (now - this.#lookedAt < lookMs) return;
-    this.#lookedAt = now;
     const facts = await this.#disk.facts(this.segment.path);
     if (facts === null || facts.identity !== this.#identity) throw outOfReach();
   }
