@@ -41,8 +41,11 @@ export interface SegmentStoreOptions {
   readonly directory: string;
   readonly findKey: EpochKeyFinder;
   readonly log: Log;
-  /** The disk is used up to its reserve: space is won back with more effort, and none is kept. */
-  readonly isShort: () => boolean;
+  /**
+   * Free space above the disk's reserve, spares not counted. Below zero space is won back with more effort, and none
+   * is kept; nothing is prepared where there is not plenty.
+   */
+  readonly roomBytes: () => number;
   /** Of one segment file; by the size of the volume where it is not given. */
   readonly segmentBytes: number | undefined;
   /** Segments written in advance, in idle moments; never more than a 64th of the volume. */
@@ -70,6 +73,8 @@ export class SegmentStore implements ObjectStore {
   #unended: ScannedSegment[] = [];
   #unfinishedFiles = 0;
   #housework: Promise<void> | null = null;
+  /** Said once, not every second. */
+  #houseworkFailed = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: SegmentStoreOptions) {
@@ -90,7 +95,7 @@ export class SegmentStore implements ObjectStore {
     const prepared = Math.min(this.#options.preparedBytes, totalBytes / segmentsPerVolume);
     this.#preparedSegments = Math.floor(prepared / segmentBytes);
     const spares = Math.floor((totalBytes * sparesShare) / segmentBytes);
-    const sparesMax = (): number => (this.#options.isShort() ? 0 : spares);
+    const sparesMax = (): number => (this.#isShort ? 0 : spares);
     this.#pool = new SegmentPool({ disk, directory: this.#directory, segmentBytes, sparesMax });
     await this.#scan(this.#pool);
     this.#unfinishedFiles = await migrateObjectFiles({
@@ -179,6 +184,10 @@ export class SegmentStore implements ObjectStore {
     await this.release();
   }
 
+  get #isShort(): boolean {
+    return this.#options.roomBytes() < 0;
+  }
+
   /** What the disk does not let us do now is done before the next object is written, or at the next start. */
   async #buryNowOrLater(): Promise<void> {
     await this.#graveyard.bury().catch(() => undefined);
@@ -226,7 +235,7 @@ export class SegmentStore implements ObjectStore {
     if (segments > 0)
       log.error(
         { code: 'SEGMENT_DAMAGED', segments },
-        'a part of the spool cannot be read; it is kept as it is',
+        'a part of the spool cannot be read; it is kept as it is. "gantry scrub" names what is to be sent again',
       );
     this.#unended = scanned.filter(
       ({ ended, runs, segment }) => !ended && runs.length > 0 && !segment.isDamaged,
@@ -259,10 +268,15 @@ export class SegmentStore implements ObjectStore {
 
   #keepHouse(): void {
     this.#housework ??= this.#keepHouseNow()
+      .then(() => {
+        this.#houseworkFailed = false;
+      })
       .catch((error: unknown) => {
+        if (this.#houseworkFailed) return;
+        this.#houseworkFailed = true;
         this.#options.log.warn(
           { code: 'SPOOL_HOUSEWORK', cause: systemErrorCode(error) },
-          'space of deleted objects could not be won back; trying again',
+          'space of deleted objects cannot be won back; it is tried again, and if this stays so, check the disk',
         );
       })
       .finally(() => {
@@ -272,12 +286,17 @@ export class SegmentStore implements ObjectStore {
 
   /** Buries what waits for it, wins back free segments, and empties one that is hardly used. */
   async #keepHouseNow(): Promise<void> {
-    if (!this.#graveyard.isEmpty) await this.#buryNowOrLater();
+    // One sector that cannot be written does not keep the rest from being won back, but is said in the end.
+    const buried = this.#graveyard.isEmpty ? [] : await Promise.allSettled([this.#graveyard.bury()]);
     for (const segment of this.#segments) if (segment.isFree) await this.#freed(segment);
-    const short = this.#options.isShort();
-    if (short) await this.#pool?.clear();
-    if (!short) await this.#prepare();
-    const hardlyUsed = this.#hardlyUsed(short ? usedShareMinShort : usedShareMin);
+    if (this.#isShort) await this.#pool?.clear();
+    else await this.#prepare();
+    await this.#emptyHardlyUsed();
+    for (const each of buried) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #emptyHardlyUsed(): Promise<void> {
+    const hardlyUsed = this.#hardlyUsed(this.#isShort ? usedShareMinShort : usedShareMin);
     if (hardlyUsed === null) return;
     const runs = this.#index.within(hardlyUsed);
     const moved = await this.#move(runs);
@@ -289,6 +308,8 @@ export class SegmentStore implements ObjectStore {
   async #prepare(): Promise<void> {
     const isIdle = (): boolean => performance.now() - this.#storedAt > idleMs && this.#timer !== null;
     if (this.#pool === null || !isIdle() || this.#pool.spares >= this.#preparedSegments) return;
+    // What is prepared must not make space short, or it would be given back and prepared again for ever.
+    if (this.#options.roomBytes() < 2 * this.#options.preparedBytes) return;
     await this.#pool.prepare(isIdle);
   }
 

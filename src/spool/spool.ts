@@ -152,7 +152,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       directory: join(dataDirectory, 'spool'),
       findKey: (epochId) => keyring.epochKey(epochId),
       log,
-      isShort: () => this.#volume.isShort,
+      roomBytes: () => this.#volume.roomBytes,
       segmentBytes,
     });
   }

@@ -118,9 +118,9 @@ export class Volume {
     return { state: this.state, freeBytes: freeBytes + spareBytes(), totalBytes, reserveBytes };
   }
 
-  /** Used up to its reserve, whatever is spare. */
-  get isShort(): boolean {
-    return this.#space.freeBytes < this.#options.reserveBytes;
+  /** Free space above the reserve, whatever is spare; below zero where the reserve is touched. */
+  get roomBytes(): number {
+    return this.#space.freeBytes - this.#options.reserveBytes;
   }
 
   get state(): VolumeState {

@@ -26,6 +26,8 @@ export interface Shelf {
   /** Codes of what was logged. */
   readonly said: string[];
   isShort: boolean;
+  /** Free space where it is not short of it. */
+  roomBytes: number;
 }
 
 interface ShelfChoices {
@@ -33,6 +35,7 @@ interface ShelfChoices {
   readonly disk?: Disk;
   readonly segmentBytes?: number;
   readonly preparedBytes?: number;
+  readonly roomBytes?: number;
 }
 
 /** An empty data directory. */
@@ -59,12 +62,13 @@ export async function openShelf(path: string, choices: ShelfChoices = {}): Promi
     said,
     digests: choices.digests ?? new Map(),
     isShort: false,
+    roomBytes: choices.roomBytes ?? Number.MAX_SAFE_INTEGER,
     store: new SegmentStore({
       disk: choices.disk ?? nodeDisk,
       directory: join(path, 'spool'),
       findKey: (id) => (id.equals(epoch.id) ? epoch.key : null),
       log: listeningLog(said),
-      isShort: () => shelf.isShort,
+      roomBytes: () => (shelf.isShort ? -1 : shelf.roomBytes),
       segmentBytes: choices.segmentBytes ?? megabyte,
       preparedBytes: choices.preparedBytes ?? 0,
     }),

@@ -110,6 +110,16 @@ describe('objects in segments', () => {
 });
 
 describe('segments that are prepared', () => {
+  it('are not, where they would make space short', async () => {
+    const choices = { preparedBytes: 3 * megabyte, roomBytes: 5 * megabyte };
+    const shelf = await openShelf(temporary(), choices);
+    // Long enough for one that has plenty: the test below.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(shelf.store.spareBytes).toBe(0);
+    shelf.roomBytes = 6 * megabyte;
+    await expect.poll(() => shelf.store.spareBytes, { timeout: 20_000 }).toBe(3 * megabyte);
+  });
+
   it('are written in idle moments, used first, and still known after a restart', async () => {
     const shelf = await openShelf(temporary(), { preparedBytes: 3 * megabyte });
     await expect.poll(() => shelf.store.spareBytes, { timeout: 20_000 }).toBe(3 * megabyte);
