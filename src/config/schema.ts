@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { auth, batch, clientCertificate, destination, modality, proxy, route } from './document.ts';
+import type { modality, route } from './document.ts';
 import { documentShape } from './document.ts';
+import type { auth, batch, clientCertificate, destination, proxy } from './document-destinations.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
 import { checkWhole } from './whole-rules.ts';

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type AddressRange, parseAddressRange, rangesOverlap } from './addresses.ts';
-import { type Document, destinationsMax, type Modality, modalitiesMax } from './document.ts';
+import { type Document, type Modality, modalitiesMax } from './document.ts';
+import { destinationsMax } from './document-destinations.ts';
 import { checkLimits } from './limits.ts';
 
 /** Rules that span several parts of the document. */

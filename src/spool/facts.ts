@@ -15,7 +15,9 @@ export function encodeTrailer(facts: ObjectFacts, conflict: boolean): Buffer {
 
 /** @throws GantryError OBJECT_DAMAGED (it verified, so only a defect of the writer can cause it) */
 export function decodeTrailer(bytes: Buffer, plainBytes: number): Trailer {
-  const trailer = JSON.parse(bytes.toString()) as Trailer;
+  const parsed = JSON.parse(bytes.toString()) as Trailer;
+  // Objects stored before there were prepared ones do not say that they are none.
+  const trailer: Trailer = { ...parsed, restoration: parsed.restoration ?? null };
   if (trailer.end !== 'END' || trailer.dataSetBytes !== plainBytes)
     throw damaged('its trailer does not fit its body');
   return trailer;

@@ -116,6 +116,7 @@ export class Incoming implements IncomingObject {
       destinations: this.#host.destinationsOf(facts, found),
       dataSetBytes: this.#bytes,
       dataSetSha256: this.#hash.digest('hex'),
+      restoration: null,
     };
   }
 }

@@ -41,9 +41,25 @@ export interface ObjectFacts {
   /** Destination names, frozen at admission. */
   readonly destinations: readonly string[];
   readonly dataSetBytes: number;
-  /** SHA-256 of the data set as received (without group 2), hex. */
+  /** SHA-256 of this object's own data set (without group 2), hex. */
   readonly dataSetSha256: string;
+  /** How a prepared data set becomes the received one again; null for a received one. */
+  readonly restoration: Restoration | null;
 }
+
+/** What a prepared object says about the received one it stands for. */
+export interface Restoration {
+  readonly TransferSyntaxUID: TransferSyntaxUID;
+  readonly dataSetBytes: number;
+  /** SHA-256 of the data set as received, hex: undoing the codec was proven to give exactly these bytes. */
+  readonly dataSetSha256: string;
+  /** The codec's own notes, opaque to the spool; a few hundred bytes of JSON. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+}
+
+/** The forms in which an instance can be sent: as it came, or compressed without loss. */
+export const representations = ['received', 'prepared'] as const;
+export type Representation = (typeof representations)[number];
 
 /** What the sender's command and our admission know before the first data byte. */
 export interface AdmissionFacts {
@@ -225,6 +241,44 @@ export interface SpoolForward {
   nextForwardAt(destination: string): Promise<number | null>;
   open(objectId: ObjectId): Promise<OpenObject>;
   /** Calls back after an admission or a settlement that may have made work for any destination. */
+  onWork(listener: () => void): () => void;
+}
+
+/** An instance that is not sent before the codec has looked at it. */
+export interface PrepareItem {
+  readonly objectId: ObjectId;
+  readonly bytes: number;
+  readonly priority: Priority;
+}
+
+/** How the codec left an instance. */
+export type PrepareSettlement = { readonly objectId: ObjectId } & (
+  | { readonly to: 'prepared'; readonly preparedId: ObjectId }
+  /** Sent as it was received, and why. */
+  | { readonly to: 'as-received'; readonly reason: Reason }
+);
+
+/** A prepared object on its way to disk. Exactly one of `commit` and `abort` ends it. */
+export interface PreparedWriter {
+  readonly preparedId: ObjectId;
+  /** As {@link IncomingObject.write}. */
+  write(bytes: Buffer): Promise<void> | undefined;
+  /** Durable, but sent by nobody before it is settled. @throws GantryError SPOOL_* */
+  commit(restoration: Restoration): Promise<void>;
+  /** Leaves nothing behind. Never throws. */
+  abort(): Promise<void>;
+}
+
+/** The spool as the codec sees it. */
+export interface SpoolCodec {
+  /** Instances that wait for the codec: stat first, then the oldest. Taken ones are not given out again before a restart. */
+  takePrepare(instancesMax: number): Promise<PrepareItem[]>;
+  settlePrepare(settlements: readonly PrepareSettlement[]): Promise<void>;
+  /** Starts the prepared form of a received object. @throws GantryError SPOOL_* */
+  beginPrepared(source: ObjectFacts, sourceId: ObjectId, syntax: TransferSyntaxUID): Promise<PreparedWriter>;
+  open(objectId: ObjectId): Promise<OpenObject>;
+  /** Whether a destination took, or refused for good, objects of a class in a transfer syntax; null: never tried. */
+  accepts(destination: string, sopClass: SOPClassUID, syntax: TransferSyntaxUID): boolean | null;
   onWork(listener: () => void): () => void;
 }
 

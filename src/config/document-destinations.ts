@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
+
+export const destinationsMax = 16;
+const mebibyte = 1024 * 1024;
+const gibibyte = 1024 * mebibyte;
+
+export const clientCertificate = z
+  .strictObject({
+    certFile: filePath.describe('PEM file with the certificate and its chain.'),
+    keyFile: filePath.describe('PEM file with the private key.'),
+  })
+  .describe('Client certificate for mutual TLS.');
+
+export const auth = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('none') }).describe('No sign-in.'),
+    z
+      .strictObject({
+        type: z.literal('basic'),
+        user: shortText.describe('User name.'),
+        passwordFile: filePath.describe('File that holds the password.'),
+      })
+      .describe('HTTP Basic (RFC 7617).'),
+    z
+      .strictObject({
+        type: z.literal('bearer'),
+        tokenFile: filePath.describe('File that holds the token; read again when the archive refuses it.'),
+      })
+      .describe('Bearer token from a file (RFC 6750).'),
+    z
+      .strictObject({
+        type: z.literal('oauth2'),
+        tokenUrl: tokenUrl.describe('Token endpoint; https.'),
+        clientId: shortText.describe('Client id.'),
+        clientSecretFile: filePath.describe('File that holds the client secret.'),
+        scope: shortText.nullable().default(null).describe('Scope to ask for.'),
+        audience: shortText.nullable().default(null).describe('Audience to ask for.'),
+      })
+      .describe('OAuth 2.0 client credentials (RFC 6749 §4.4).'),
+    z
+      .strictObject({ type: z.literal('mtls'), ...clientCertificate.shape })
+      .describe('Mutual TLS alone (RFC 8446 §4.4.2).'),
+  ])
+  .default({ type: 'none' })
+  .describe('How this box signs in.');
+
+export const proxy = z
+  .strictObject({
+    url: proxyUrl.describe('Proxy address, e.g. "http://proxy.example:3128".'),
+    user: shortText.nullable().default(null).describe('User name at the proxy.'),
+    passwordFile: filePath.nullable().default(null).describe("File that holds the proxy user's password."),
+  })
+  .refine((entry) => (entry.user === null) === (entry.passwordFile === null), {
+    error: 'has only one of "user" and "passwordFile"',
+    params: { suggestion: 'Give both, or neither.' },
+  })
+  .describe('HTTP proxy (CONNECT).');
+
+export const batch = z
+  .strictObject({
+    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request.'),
+    bytesMax: z
+      .int()
+      .min(mebibyte)
+      .max(2 * gibibyte)
+      .default(64 * mebibyte)
+      .describe('Bytes in one request; a larger instance travels alone. AWS takes 1 GB, Azure 2 GB.'),
+  })
+  .prefault({})
+  .describe('How much travels in one request.');
+
+const stowDestination = z
+  .strictObject({
+    type: z.literal('stow').describe('DICOMweb: STOW-RS, with QIDO-RS and WADO-RS for the proof.'),
+    url: studiesUrl.describe(
+      'Address of the studies service, ending in "/studies". Plain http sends images unencrypted: only inside a protected network.',
+    ),
+    auth,
+    clientCertificate: clientCertificate
+      .nullable()
+      .default(null)
+      .describe('Client certificate in addition to another sign-in.'),
+    caFile: filePath
+      .nullable()
+      .default(null)
+      .describe('PEM file with an authority to trust in addition to the usual ones.'),
+    proxy: proxy.nullable().default(null).describe('HTTP proxy (CONNECT); null: direct.'),
+    verify: z
+      .enum(['response', 'qido', 'wado-metadata', 'wado-digest'])
+      .default('wado-metadata')
+      .describe(
+        'Proof that the archive has an image. "response" believes its answer, and such images are never deleted here.',
+      ),
+    digestSample: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe('Share of images that are also compared byte for byte, 0 to 1.'),
+    batch,
+    parallel: z.int().min(1).max(16).default(4).describe('Requests at the same time.'),
+    http2: z.boolean().default(false).describe('Use HTTP/2 where the archive offers it.'),
+  })
+  .superRefine((entry, context) => {
+    const bothCertificates = entry.auth.type === 'mtls' && entry.clientCertificate !== null;
+    if (bothCertificates)
+      context.addIssue({
+        code: 'custom',
+        path: ['clientCertificate'],
+        message: 'repeats the certificate of "auth"',
+        params: { suggestion: 'Keep one of the two.' },
+      });
+    const certificate = entry.auth.type === 'mtls' ? 'auth' : 'clientCertificate';
+    if (entry.url.startsWith('http:') && (entry.auth.type === 'mtls' || entry.clientCertificate !== null))
+      context.addIssue({
+        code: 'custom',
+        path: [certificate],
+        message: 'is a client certificate, which plain http cannot use',
+        params: { suggestion: 'Use an https address in "url".' },
+      });
+  })
+  .describe('One archive.');
+
+export const destination = z.discriminatedUnion('type', [stowDestination]).describe('One archive.');
