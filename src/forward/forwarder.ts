@@ -58,6 +58,11 @@ export interface ForwardCounters {
   deliveredBytes: number;
 }
 
+/** Each next request takes its share of what is left: the last ones are small, and all connections end together. */
+const requestsPerPlace = 2;
+/** Below this the round trips of more requests cost more than their connections bring. */
+const spreadBytesMin = 2 * 1024 * 1024;
+
 const pausedByOperator: Reason = {
   code: 'PAUSED_BY_OPERATOR',
   words: 'Forwarding to this archive was paused by an operator.',
@@ -163,6 +168,8 @@ export class Forwarder {
       const items = await spool.takeForward(destination.name, {
         instancesMax: probe ? 1 : destination.batch.instancesMax,
         bytesMax: this.#requestBytesMax,
+        spread: destination.parallel * requestsPerPlace,
+        spreadBytesMin,
         order: this.#nextOrder(),
       });
       if (items.length === 0) {

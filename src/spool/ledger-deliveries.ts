@@ -37,6 +37,37 @@ function nextStudy(
   return null;
 }
 
+/** So many rows are looked at to learn how much of a study is due: more fills every request anyway. */
+const spreadRowsMax = 1024;
+
+/**
+ * Over a long or lossy line one connection alone does not fill it: what is due of a study is shared out evenly among
+ * the requests that may be under way.
+ */
+function spreadBytes(
+  db: LedgerDatabase,
+  destination: string,
+  study: string,
+  { bytesMax, spread = 1, spreadBytesMin = 0 }: ForwardLimits,
+  now: number,
+): number {
+  if (spread === 1) return bytesMax;
+  const row = db.get(
+    `SELECT sum(bytes) AS bytes FROM (
+       SELECT d.bytes FROM delivery d INDEXED BY delivery_queued_study
+       WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0
+         AND (d.due_at <= ? OR d.due_at > ?)
+       LIMIT ?)`,
+    destination,
+    study,
+    now,
+    now + dueMsMax,
+    spreadRowsMax,
+  );
+  const due = (row?.['bytes'] as number | null | undefined) ?? 0;
+  return Math.min(bytesMax, Math.max(spreadBytesMin, Math.ceil(due / spread)));
+}
+
 /** Takes a batch of one study: the highest priority first, then the oldest or the newest. */
 export function takeForward(
   db: LedgerDatabase,
@@ -63,13 +94,14 @@ export function takeForward(
     destination,
   );
   const archiveHad = had === undefined ? null : had['had'] === 1;
+  const bytesMax = spreadBytes(db, destination, study, limits, now);
   const items: ForwardItem[] = [];
   let bytes = 0;
   let countMax = limits.instancesMax;
   for (const row of rows) {
     const size = row['bytes'] as number;
     const allowed = Math.min(countMax, (row['batch_max'] as number | null) ?? countMax);
-    if (items.length > 0 && (items.length >= allowed || bytes + size > limits.bytesMax)) break;
+    if (items.length > 0 && (items.length >= allowed || bytes + size > bytesMax)) break;
     countMax = allowed;
     bytes += size;
     const firstAttemptAt = (row['first_attempt_at'] as number | null) ?? now;

@@ -165,6 +165,10 @@ export interface ForwardItem extends DeliveryKey {
 export interface ForwardLimits {
   readonly instancesMax: number;
   readonly bytesMax: number;
+  /** Into how many requests what is due of the study is spread at least, so that one large one does not go alone. */
+  readonly spread?: number;
+  /** A request is not made smaller than this by `spread`. */
+  readonly spreadBytesMin?: number;
   /** Whether the oldest or the newest waiting study is served; alternating keeps both alive. */
   readonly order: 'oldest' | 'newest';
 }
