@@ -1,5 +1,6 @@
 import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase } from './ledger.ts';
+import { recoverTaken, withCodec } from './ledger-forms.ts';
 import { brokenHere, derive, owed, seqOf } from './ledger-state.ts';
 import { conflictReason, damagedReason, interruptedReason } from './reasons.ts';
 import type { DeliveryState, ObjectId, UidKey } from './types.ts';
@@ -20,6 +21,8 @@ export interface NewInstance {
   readonly epochId: string;
   readonly destinations: readonly string[];
   readonly quietMs: number;
+  /** Not sent before the codec has looked at it. */
+  readonly waitsForCodec: boolean;
   /**
    * - `queued`: to be sent.
    * - `conflict`: parked, other bytes are here under the same UID.
@@ -91,10 +94,11 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
     instance.quietMs,
   );
   const { state, reason } = starts[instance.start];
+  const waits = instance.waitsForCodec && instance.start === 'queued';
   const inserted = db
     .statement(
       `INSERT INTO instance (object_id, uid_key, study_key, digest, transfer_syntax, bytes, received_at, modality,
-       calling_ae, priority, epoch, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       calling_ae, priority, epoch, state, codec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       instance.objectId,
@@ -109,18 +113,20 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       instance.priority,
       instance.epochId,
       state,
+      waits ? 'waiting' : 'none',
     );
   const assumed = instance.start === 'assumed' ? 1 : 0;
   for (const destination of instance.destinations) {
     db.run(
-      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, needs_digest, assumed,
-         delivered_at, reason_code, reason_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, in_flight,
+         needs_digest, assumed, delivered_at, reason_code, reason_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       inserted.lastInsertRowid,
       destination,
       instance.studyKey,
       instance.bytes,
       instance.priority,
       state,
+      waits ? withCodec : 0,
       assumed === 1 ? owed.digest : owed.none,
       assumed,
       assumed === 1 ? instance.receivedAt : null,
@@ -166,6 +172,7 @@ export function recoverInFlight(db: LedgerDatabase): void {
     interruptedReason.words,
   );
   db.run('UPDATE delivery SET in_flight = 0 WHERE in_flight = 1');
+  recoverTaken(db);
 }
 
 /** Verified long enough ago, still here, and described by its study's receipt: afterwards nothing could describe it. */
@@ -298,6 +305,9 @@ export function goneAmong(db: LedgerDatabase, objectIds: readonly ObjectId[]): O
 /** How many objects are still sealed under each epoch (hex id). */
 export function epochsInUse(db: LedgerDatabase): string[] {
   return db
-    .all('SELECT DISTINCT epoch FROM instance WHERE gone IS NULL')
+    .all(
+      `SELECT epoch FROM instance WHERE gone IS NULL
+       UNION SELECT prepared_epoch FROM instance WHERE gone IS NULL AND prepared_epoch IS NOT NULL`,
+    )
     .map((row) => row['epoch'] as string);
 }

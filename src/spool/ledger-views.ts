@@ -174,7 +174,7 @@ export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): n
       `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = 0, unknowns = 0,
          first_attempt_at = NULL, polls = 0, batch_max = NULL,
          needs_digest = CASE WHEN state = 'queued' THEN needs_digest ELSE max(needs_digest, ${owed.digest}) END,
-         reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 0`,
+         reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight <> 1`,
       now,
       seq,
       destination,
@@ -225,7 +225,7 @@ function chosen(
   return db
     .all(
       `SELECT i.seq, d.destination, d.state FROM delivery d JOIN instance i ON i.seq = d.instance
-     WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0 AND ${condition}`,
+     WHERE ${where} AND i.gone IS NULL AND d.in_flight <> 1 AND ${condition}`,
       ...values,
     )
     .map((row) => ({

@@ -148,6 +148,11 @@ export interface DeliveryKey {
 /** A delivery taken for sending. Taking it is durable: a crash from here on leaves its outcome unknown. */
 export interface ForwardItem extends DeliveryKey {
   readonly studyKey: UidKey;
+  /** The form it is sent in, the same on every attempt unless the archive definitely refused that one. */
+  readonly form: Representation;
+  /** The object that is sent: the received one, or the one prepared from it. */
+  readonly sentId: ObjectId;
+  /** Of the object that is sent. */
   readonly bytes: number;
   /**
    * Whether the archive knew the study before we first sent any of it, or would not say: then it may hold the
@@ -195,12 +200,21 @@ export type ForwardSettlement = DeliveryKey &
         readonly reason: Reason;
         /** Send in batches of at most so many from now on; null leaves the present limit. */
         readonly batchInstancesMax: number | null;
+        /**
+         * From now on in the form it was received in: the archive does not take this transfer syntax, refused the
+         * prepared object, or the prepared object cannot be read here.
+         */
+        readonly asReceived?: 'syntax-refused' | 'refused' | 'unreadable';
       }
     | { readonly to: 'held' | 'quarantined' | 'conflict'; readonly reason: Reason }
   );
 
 /** A delivery whose presence at the archive is to be proven. */
 export interface ProofItem extends DeliveryKey {
+  /** The object that was sent. */
+  readonly sentId: ObjectId;
+  /** The instance's other form, where there is one: an archive that had it before may hold that. */
+  readonly otherId: ObjectId | null;
   readonly bytes: number;
   readonly needsDigest: boolean;
   /** See {@link ForwardSettlement}: equal pixel data is not enough. */
@@ -217,7 +231,8 @@ export type ProofKind = (typeof proofKinds)[number];
 
 export type ProofSettlement = DeliveryKey &
   (
-    | { readonly to: 'verified'; readonly by: ProofKind }
+    /** `form`: which one the archive was found to hold, where that is not the one that was sent. */
+    | { readonly to: 'verified'; readonly by: ProofKind; readonly form?: Representation }
     | { readonly to: 'accepted' }
     /** Not visible yet, or cannot be looked at: stays delivered and is looked at again. */
     | {
@@ -293,6 +308,8 @@ export interface SettledStudy {
     readonly objectId: ObjectId;
     readonly destination: string;
     readonly state: DeliveryState;
+    /** The object that was sent, where that is not the received one. */
+    readonly preparedId: ObjectId | null;
     readonly by: ProofKind | null;
     readonly verifiedAt: number | null;
     readonly reason: Reason | null;
@@ -309,6 +326,8 @@ export interface SpoolProof {
   settleProof(settlements: readonly ProofSettlement[]): Promise<void>;
   nextProofAt(destination: string): Promise<number | null>;
   open(objectId: ObjectId): Promise<OpenObject>;
+  /** Whether a prepared object gives back what was received; tried out where that is not on record yet. */
+  givesBackReceived(preparedId: ObjectId): Promise<boolean>;
   onWork(listener: () => void): () => void;
   /** Studies due for a receipt: quiet for their modality's quiet period, nothing moving, changed since the last. */
   settledStudies(studiesMax: number): Promise<SettledStudy[]>;
