@@ -288,10 +288,17 @@ export function adoptTombstones(db: LedgerDatabase, tombstones: readonly Tombsto
   }
 }
 
-/** Ids of every instance that should have an object, in order. */
-export function presentObjectIds(db: LedgerDatabase): ObjectId[] {
+/**
+ * Ids of instances that should have an object, in order.
+ * @param after the last one of the page before, or null
+ */
+export function presentObjectIds(db: LedgerDatabase, after: ObjectId | null, idsMax: number): ObjectId[] {
   return db
-    .all('SELECT object_id FROM instance WHERE gone IS NULL ORDER BY object_id')
+    .all(
+      'SELECT object_id FROM instance WHERE object_id > ? AND gone IS NULL ORDER BY object_id LIMIT ?',
+      after ?? '',
+      idsMax,
+    )
     .map((row) => row['object_id'] as ObjectId);
 }
 

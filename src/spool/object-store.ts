@@ -10,6 +10,8 @@ export interface ObjectStore {
   open(id: ObjectId): Promise<StoredObject>;
   /** Every complete object's id, in order of creation. */
   list(): ObjectId[];
+  /** Whether a complete object of this id is here. */
+  has(id: ObjectId): boolean;
   /** Deletes objects; those not there are passed over. */
   remove(ids: readonly ObjectId[]): Promise<void>;
   /**

@@ -59,7 +59,7 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   await ledger.call('forgetUnreadable');
   // A rebuild that was interrupted is one still.
   const rebuilding = !(await ledger.call('isRecovered'));
-  const inLedger = new Set(await ledger.call('presentObjectIds'));
+  const inLedger = await ledger.presentObjectIds();
   const unfinishedRemoved = await store.removeUnfinished(inLedger);
   const onDisk = store.list();
   const unknown = onDisk.filter((id) => !inLedger.has(id));
@@ -69,9 +69,9 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   // A sender that is told "stored already" forgets the image: from here on that must be true.
   await store.makeDurable(adopted);
   const damaged = await adopt(parts, adopted, rebuilding ? 'assumed' : 'queued');
-  const missing = await missingObjects(parts, onDisk, inLedger);
+  const missing = await missingObjects(parts, inLedger);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
-  await liftMended(parts, onDisk);
+  await liftMended(parts);
   if (rebuilding) {
     for await (const batch of tombstones.read(log)) await ledger.call('adoptTombstones', batch);
   }
@@ -124,13 +124,9 @@ async function adopt(
 }
 
 /** Rows without objects, except where a tombstone shows that a purge was interrupted: those are marked as purged. */
-async function missingObjects(
-  parts: RecoveryParts,
-  onDisk: readonly ObjectId[],
-  inLedger: ReadonlySet<ObjectId>,
-): Promise<ObjectId[]> {
-  const present = new Set(onDisk);
-  const missing = new Set([...inLedger].filter((id) => !present.has(id)));
+async function missingObjects(parts: RecoveryParts, inLedger: ReadonlySet<ObjectId>): Promise<ObjectId[]> {
+  const missing = new Set<ObjectId>();
+  for (const id of inLedger) if (!parts.store.has(id)) missing.add(id);
   if (missing.size === 0) return [];
   for await (const batch of parts.tombstones.read(parts.log)) {
     const purged = batch.map((tombstone) => tombstone.objectId).filter((id) => missing.has(id));
@@ -142,11 +138,10 @@ async function missingObjects(
 }
 
 /** Objects held as damaged or lost that are here and whole (a disk that was away, a file put back) go on. */
-async function liftMended(parts: RecoveryParts, onDisk: readonly ObjectId[]): Promise<void> {
-  const present = new Set(onDisk);
+async function liftMended(parts: RecoveryParts): Promise<void> {
   const mended: ObjectId[] = [];
   for (const id of await parts.ledger.call('brokenObjectIds')) {
-    if (present.has(id) && (await parts.isWhole(id))) mended.push(id);
+    if (parts.store.has(id) && (await parts.isWhole(id))) mended.push(id);
   }
   if (mended.length > 0) await parts.ledger.call('liftBroken', mended, parts.now);
 }

@@ -36,7 +36,7 @@ export async function scrubObjects({
   let bytes = 0;
   const whole: ObjectId[] = [];
   const damaged: ObjectId[] = [];
-  const known = await ledger.call('presentObjectIds');
+  const known = [...(await ledger.presentObjectIds())];
   const onDisk = store.list();
   for (const id of onDisk) {
     try {
@@ -67,7 +67,7 @@ async function missingOf(
   const listed = new Set(onDisk);
   const absent = known.filter((id) => !listed.has(id));
   if (absent.length === 0) return [];
-  const still = new Set(await ledger.call('presentObjectIds'));
+  const still = await ledger.presentObjectIds();
   return absent.filter((id) => still.has(id));
 }
 

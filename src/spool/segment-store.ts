@@ -139,6 +139,10 @@ export class SegmentStore implements ObjectStore {
     return this.#index.ids();
   }
 
+  has(id: ObjectId): boolean {
+    return this.#index.runsOf(id) !== null;
+  }
+
   async remove(ids: readonly ObjectId[]): Promise<void> {
     for (const id of ids) this.#graveyard.add(this.#index.remove(id), 'deleted');
     await this.#buryNowOrLater();
