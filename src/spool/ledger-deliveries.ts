@@ -183,11 +183,12 @@ export function settleForward(
       );
     } else if (settlement.to === 'queued') {
       db.run(
-        `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = attempts + ?, unknowns = unknowns + ?,
+        `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = CASE WHEN ? THEN 0 ELSE attempts + ? END, unknowns = unknowns + ?,
            needs_digest = max(needs_digest, ?), batch_max = coalesce(?, batch_max), reason_code = ?, reason_words = ?,
            form = CASE WHEN ? THEN 'received' ELSE form END, form_refused = max(form_refused, ?)
          WHERE instance = ? AND destination = ? AND in_flight = 1`,
         settlement.retryAt,
+        settlement.asReceived === undefined ? 0 : 1,
         settlement.countAttempt ? 1 : 0,
         settlement.outcomeUnknown ? 1 : 0,
         settlement.outcomeUnknown ? owed.digest : owed.none,
@@ -224,7 +225,10 @@ function learnFrom(
     seq,
     destination,
   );
-  if (row?.['form'] === 'prepared') return learn(db, seq, destination, true, now);
+  if (row?.['form'] === 'prepared') {
+    // What it may have had before says nothing of what it takes.
+    return settlement.needsDigest || settlement.existed ? [] : learn(db, seq, destination, true, now);
+  }
   return row?.['form_refused'] === 1 ? learn(db, seq, destination, false, now) : [];
 }
 

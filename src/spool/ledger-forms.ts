@@ -1,6 +1,6 @@
 import type { LedgerDatabase } from './ledger.ts';
 import { seqOf } from './ledger-state.ts';
-import { type ObjectId, priorities, type PrepareItem, type Representation } from './types.ts';
+import { type ObjectId, priorities, type PrepareItem } from './types.ts';
 
 /*
  * The second form of an instance: compressed by the codec, proven to give back what was received. The received form
@@ -48,9 +48,16 @@ export function takePrepare(db: LedgerDatabase, instancesMax: number): PrepareIt
   });
 }
 
-/** @returns whether the instance is still here, so that the prepared object has a use */
+/**
+ * The first form stands: it may have been sent.
+ * @returns whether the prepared object has a use: its instance is still here, and has no other prepared form
+ */
 export function settlePrepared(db: LedgerDatabase, form: PreparedForm, proven: boolean): boolean {
-  const seq = db.get('SELECT seq FROM instance WHERE object_id = ? AND gone IS NULL', form.objectId)?.['seq'];
+  const seq = db.get(
+    'SELECT seq FROM instance WHERE object_id = ? AND gone IS NULL AND (prepared_id IS NULL OR prepared_id = ?)',
+    form.objectId,
+    form.preparedId,
+  )?.['seq'];
   if (typeof seq !== 'number') return false;
   db.run(
     `UPDATE instance SET codec = ?, prepared_id = ?, prepared_bytes = ?, prepared_syntax = ?, prepared_epoch = ?,
@@ -75,12 +82,6 @@ export function passPrepare(db: LedgerDatabase, objectIds: readonly ObjectId[]):
     db.run("UPDATE instance SET codec = 'passed' WHERE seq = ? AND prepared_id IS NULL", seq);
     release(db, seq);
   }
-}
-
-/** There is no codec any more: nothing waits for it. */
-export function passAllPrepare(db: LedgerDatabase): void {
-  db.run("UPDATE instance SET codec = 'passed' WHERE codec IN ('waiting', 'taken')");
-  db.run(`UPDATE delivery SET in_flight = 0 WHERE in_flight = ${withCodec}`);
 }
 
 /** After a restart: what the codec had taken it has lost. */
@@ -182,4 +183,7 @@ export function refusalsSince(now: number): number {
   return now - refusalMsMax;
 }
 
-export type Form = Representation;
+/** Whether an instance is, or was, entered under this id. */
+export function isEntered(db: LedgerDatabase, objectId: ObjectId): boolean {
+  return seqOf(db, objectId) !== null;
+}

@@ -302,10 +302,15 @@ export function presentObjectIds(db: LedgerDatabase, after: ObjectId | null, ids
     .map((row) => row['object_id'] as ObjectId);
 }
 
-/** Ids of instances that are gone, among the given ones. */
+/** Ids of objects of instances that are gone, among the given ones. */
 export function goneAmong(db: LedgerDatabase, objectIds: readonly ObjectId[]): ObjectId[] {
   return objectIds.filter(
-    (id) => db.get('SELECT 1 FROM instance WHERE object_id = ? AND gone IS NOT NULL', id) !== undefined,
+    (id) =>
+      db.get(
+        'SELECT 1 FROM instance WHERE (object_id = ? OR prepared_id = ?) AND gone IS NOT NULL',
+        id,
+        id,
+      ) !== undefined,
   );
 }
 

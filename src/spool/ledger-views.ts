@@ -43,7 +43,7 @@ export function settledStudies(db: LedgerDatabase, studiesMax: number, now: numb
     revision: study['revision'] as number,
     deliveries: db
       .all(
-        `SELECT i.object_id, d.destination, d.state, d.proof, d.verified_at, d.reason_code, d.reason_words
+        `SELECT i.object_id, d.destination, d.state, d.proof, d.verified_at, d.form, i.prepared_id, d.reason_code, d.reason_words
        FROM instance i JOIN delivery d ON d.instance = i.seq
        WHERE i.study_key = ? AND (i.gone IS NULL OR i.gone = 'purged') ORDER BY i.seq, d.destination`,
         study['study_key'] ?? null,
@@ -52,6 +52,7 @@ export function settledStudies(db: LedgerDatabase, studiesMax: number, now: numb
         objectId: row['object_id'] as ObjectId,
         destination: row['destination'] as string,
         state: row['state'] as DeliveryState,
+        preparedId: row['form'] === 'prepared' ? (row['prepared_id'] as ObjectId | null) : null,
         by: row['proof'] as ProofKind | null,
         verifiedAt: row['verified_at'] as number | null,
         reason: reasonOf(row),

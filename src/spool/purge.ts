@@ -33,7 +33,7 @@ export async function purgeVerified(
     if (batch.length === 0) break;
     const ids = batch.map((one) => one.objectId);
     await tombstones.write(batch, parts.now());
-    await store.remove(ids);
+    await store.remove([...ids, ...(await ledger.call('preparedIdsOf', ids))]);
     await ledger.call('markPurged', ids);
     instances += batch.length;
     bytes += batch.reduce((sum, one) => sum + one.bytes, 0);

@@ -50,6 +50,8 @@ export async function scrubObjects({
   }
   const missing = await missingOf(known, onDisk, ledger);
   if (await away()) throw volumeMissing();
+  // A damaged second form is given up: the received one is there.
+  await store.remove(await ledger.call('dropPrepared', damaged));
   if (damaged.length > 0) await ledger.call('holdObjects', damaged, damagedReason, now);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
   const broken = new Set(await ledger.call('brokenObjectIds'));

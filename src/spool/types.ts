@@ -230,8 +230,8 @@ export const proofKinds = ['qido', 'metadata', 'digest', 'frames'] as const;
 export type ProofKind = (typeof proofKinds)[number];
 
 export type ProofSettlement = DeliveryKey &
+  /** `form`: which one the archive was found to hold, where that is not the one that was sent. */
   (
-    /** `form`: which one the archive was found to hold, where that is not the one that was sent. */
     | { readonly to: 'verified'; readonly by: ProofKind; readonly form?: Representation }
     | { readonly to: 'accepted' }
     /** Not visible yet, or cannot be looked at: stays delivered and is looked at again. */
