@@ -1,5 +1,6 @@
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
+import { benchLanStudy } from './lan-study.ts';
 import { benchLarge } from './large.ts';
 import { benchPdu } from './pdu.ts';
 import { benchWan } from './wan.ts';
@@ -7,6 +8,7 @@ import { benchWan } from './wan.ts';
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   idle: benchIdle,
   intake: benchIntake,
+  'lan-study': benchLanStudy,
   large: benchLarge,
   pdu: benchPdu,
   wan: benchWan,

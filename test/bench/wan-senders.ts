@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DimseSender, type ProposedContext } from '../../src/demo/dimse-sender.ts';
 import type { StatusReport } from '../../src/health/status.ts';
 import { part10Header } from '../../src/dicom/part10.ts';
 import { type Study, writeStudy } from './study-material.ts';
+import { sendStudy } from './study-sender.ts';
 import { lineAddresses, type WanLink } from './wan-link.ts';
 import { Gantry, gantryPorts, Orthanc, orthancPorts } from './wan-programs.ts';
 
@@ -93,26 +93,9 @@ async function archiveOf(gantry: Gantry): Promise<StatusReport['destinations'][s
 }
 
 /** From a modality beside the line to the gateway. */
-async function storeAt(link: WanLink, study: Study): Promise<void> {
-  const contexts = new Map<string, ProposedContext>();
-  for (const { SOPClassUID, TransferSyntaxUID } of study.requests) {
-    contexts.set(`${SOPClassUID} ${TransferSyntaxUID}`, {
-      SOPClassUID,
-      transferSyntaxes: [TransferSyntaxUID],
-    });
-  }
-  const sender = await DimseSender.connect({
-    host: link.watchAddresses.near,
-    port: gantryPorts.dicom,
-    callingAeTitle: 'BENCH',
-    calledAeTitle: 'GANTRY',
-    contexts: [...contexts.values()],
-  });
-  for (const request of study.requests) {
-    const { status } = await sender.store(request);
-    if (status !== 0) throw new Error(`the gateway answered ${status.toString(16)}`);
-  }
-  await sender.release();
+function storeAt({ watchAddresses }: WanLink, study: Study): Promise<void> {
+  const target = { host: watchAddresses.near, port: gantryPorts.dicom, calledAeTitle: 'GANTRY' };
+  return sendStudy(target, study);
 }
 
 async function sendByOrthanc(study: Study, scene: Scene): Promise<SentStudy> {

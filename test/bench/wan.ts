@@ -244,8 +244,17 @@ async function measureMaterial(measurement: Measurement): Promise<Row[]> {
       round.set(sender, await sendBy(sender, makeStudy(material, instances), scene, options.from));
     }
     rounds.push(round);
+    console.log(wordsOf(round, `${profile.name}, ${measurement.control}, round ${run + 1}`));
   }
   return rowsOf(measurement, rounds, { bytes, instances, rawSeconds });
+}
+
+function wordsOf(round: Round, title: string): string {
+  const parts = [...round].map(([name, { storedSeconds, verifiedSeconds }]) => {
+    const verified = verifiedSeconds === null ? '' : `, verified ${verifiedSeconds.toFixed(2)} s`;
+    return `${name} ${storedSeconds.toFixed(2)} s${verified}`;
+  });
+  return `  ${title}: ${parts.join('; ')}`;
 }
 
 function rowsOf(
