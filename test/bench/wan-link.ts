@@ -72,6 +72,7 @@ export class WanLink implements AsyncDisposable {
   readonly #name: Readonly<Record<LineEnd, string>>;
   /** Addresses by which this process reaches either end beside the line. */
   readonly watchAddresses: Readonly<Record<LineEnd, string>>;
+  #congestionControl: CongestionControl = 'cubic';
   #relay: ChildProcess | null = null;
   #answers: Interface | null = null;
 
@@ -114,7 +115,8 @@ export class WanLink implements AsyncDisposable {
 
   /** For connections made from now on, at both ends. */
   async useCongestionControl(name: CongestionControl): Promise<void> {
-    for (const end of lineEnds) await this.#sysctl(end, 'net.ipv4.tcp_congestion_control', name);
+    this.#congestionControl = name;
+    await this.#setRoutes();
   }
 
   /** Begins to count anew. */
@@ -126,9 +128,14 @@ export class WanLink implements AsyncDisposable {
     return this.#ask('report');
   }
 
-  /** The connections to this end are left as they are: nothing of them arrives any more. */
-  async cut(cut: boolean): Promise<void> {
-    await this.#ask(cut ? 'down' : 'up');
+  /** Takes the near end off the line: nothing can be connected to. */
+  async unplug(): Promise<void> {
+    await this.#run('near', 'ip', 'link', 'set', 'wan0', 'down');
+  }
+
+  async plugIn(): Promise<void> {
+    await this.#run('near', 'ip', 'link', 'set', 'wan0', 'up');
+    await this.#setRoutes();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -173,7 +180,7 @@ export class WanLink implements AsyncDisposable {
     await this.#nextAnswer();
   }
 
-  async #ask(command: 'mark' | 'report' | 'down' | 'up'): Promise<LineReport> {
+  async #ask(command: 'mark' | 'report'): Promise<LineReport> {
     const answer = this.#nextAnswer();
     this.#relay?.stdin?.write(`${command}\n`);
     return JSON.parse(await answer) as LineReport;
@@ -185,6 +192,17 @@ export class WanLink implements AsyncDisposable {
     const ended = () => reject(new Error('the relay of the line has ended'));
     answers?.once('line', resolve).once('close', ended);
     return promise.finally(() => answers?.off('line', resolve).off('close', ended));
+  }
+
+  /** By the route: a namespace may set as its default only what the whole machine allows everybody. */
+  async #setRoutes(): Promise<void> {
+    for (const [end, other] of [
+      ['near', 'far'],
+      ['far', 'near'],
+    ] as const) {
+      const route = `${lineAddresses[other]}/32 dev wan0 congctl ${this.#congestionControl}`;
+      await this.#run(end, 'ip', 'route', 'replace', ...route.split(' '));
+    }
   }
 
   async #sysctl(end: LineEnd, name: string, value: string): Promise<void> {

@@ -5,8 +5,8 @@ and loss between them, the same in both directions. Root needed; standard librar
 usage: wan-relay.py NEAR_NAMESPACE FAR_NAMESPACE DELAY_MS RATE_MBIT LOSS_PERCENT QUEUE_MS
 
 The delay is one way. A lost packet has used the line before it is lost. Commands by standard input, a line each, are
-answered by a line of JSON: "mark" begins to count anew, "report" says what was counted, "down" and "up" cut the line and
-mend it. Ends, and the devices with it, when standard input ends.
+answered by a line of JSON: "mark" begins to count anew, "report" says what was counted. Ends, and the devices with it, when
+standard input ends.
 """
 import collections, ctypes, fcntl, gc, json, os, random, select, struct, sys, time
 
@@ -40,14 +40,12 @@ class Direction:
         self.bytes = self.packets = self.lost = self.overflowed = 0
         self.first_at = self.last_at = None
 
-    def take(self, cut):
+    def take(self):
         for _ in range(PACKETS_PER_TURN):
             try:
                 packet = os.read(self.source, 65536)
             except BlockingIOError:
                 return
-            if cut:
-                continue
             now = time.monotonic()
             leaves_at = max(now, self.free_at) + len(packet) / self.bytes_per_second
             if leaves_at - now > self.queue_seconds:
@@ -86,7 +84,6 @@ def main():
     near, far = open_tun(near_namespace, "wan0"), open_tun(far_namespace, "wan0")
     line = (delay_ms / 1e3, rate_mbit * 1e6 / 8, loss_percent / 100, queue_ms / 1e3)
     up, down = Direction(near, far, *line), Direction(far, near, *line)
-    cut = False
     gc.disable()
     os.nice(-15)  # a line does not wait for the programs at its ends
     print(json.dumps({"ready": True}), flush=True)
@@ -94,9 +91,9 @@ def main():
         wait = min(up.deliver(), down.deliver())
         readable = select.select((near, far, 0), (), (), wait)[0]
         if near in readable:
-            up.take(cut)
+            up.take()
         if far in readable:
-            down.take(cut)
+            down.take()
         if 0 in readable:
             command = sys.stdin.readline().strip()
             if command == "":
@@ -104,7 +101,6 @@ def main():
             if command == "mark":
                 up.mark()
                 down.mark()
-            cut = command == "down" or (cut and command != "up")
             answer = {"now": time.monotonic(), "up": up.report(), "down": down.report()}
             print(json.dumps(answer), flush=True)
 

@@ -55,14 +55,14 @@ export async function sendBy(
 async function sendByGantry(study: Study, scene: Scene, beginning: Beginning): Promise<SentStudy> {
   const directory = join(scene.directory, 'gantry');
   const start = () => Gantry.start(scene.link, directory, scene.compression);
+  if (beginning === 'backlog') await scene.link.unplug();
   let gantry = await start();
   try {
     let startedAt: number | null = null;
     if (beginning === 'backlog') {
-      await scene.link.cut(true);
       await storeAt(scene.link, study);
       await gantry.stop();
-      await scene.link.cut(false);
+      await scene.link.plugIn();
       await scene.link.mark();
       gantry = await start();
     } else {
@@ -77,8 +77,8 @@ async function sendByGantry(study: Study, scene: Scene, beginning: Beginning): P
     await until(scene, async () => (await gantry.status()).totals.verified >= instances);
     return { ...sent, verifiedSeconds: monotonicSeconds() - sent.startedAt };
   } finally {
-    await scene.link.cut(false);
     await gantry.stop();
+    await scene.link.plugIn();
     await rm(directory, { recursive: true, force: true });
   }
 }
