@@ -46,6 +46,8 @@ class Direction:
                 packet = os.read(self.source, 65536)
             except BlockingIOError:
                 return
+            if packet[0] >> 4 != 4:
+                continue  # what IPv6 says of itself on every new device
             now = time.monotonic()
             leaves_at = max(now, self.free_at) + len(packet) / self.bytes_per_second
             if leaves_at - now > self.queue_seconds:
