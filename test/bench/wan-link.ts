@@ -140,7 +140,7 @@ export class WanLink implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#relay?.stdin?.end();
-    for (const end of lineEnds) await run('ip', ['netns', 'del', this.#name[end]]).catch(() => {});
+    for (const end of lineEnds) await removeNamespace(this.#name[end]);
   }
 
   async #make(): Promise<void> {
@@ -228,6 +228,23 @@ async function removeLeftOvers(): Promise<void> {
   for (const name of names) {
     const pid = new RegExp(`^${namePrefix}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    await run('ip', ['netns', 'del', name]).catch(() => {});
+    await removeNamespace(name);
+  }
+}
+
+/** And every program that still runs in it, which would keep it. */
+async function removeNamespace(name: string): Promise<void> {
+  const { stdout } = await run('ip', ['netns', 'pids', name]).catch(() => ({ stdout: '' }));
+  for (const pid of stdout.split('\n').map(Number)) {
+    if (pid > 0) kill(pid);
+  }
+  await run('ip', ['netns', 'del', name]).catch(() => {});
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }

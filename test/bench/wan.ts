@@ -167,14 +167,29 @@ async function measureLine(
   options: Options,
 ): Promise<Row[]> {
   await using stack = new AsyncDisposableStack();
-  const stopSignal = () => void stack.disposeAsync().finally(() => process.exit(130));
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    void stack.disposeAsync().finally(() => process.exit(130));
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, stopSignal);
-    stack.defer(() => void process.off(signal, stopSignal));
+    process.once(signal, interrupt);
+    stack.defer(() => void process.off(signal, interrupt));
   }
   const directory = await mkdtemp(join(options.directory, 'gantry-bench-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const link = stack.use(await WanLink.open(profile));
+  try {
+    return await measureControls({ link, directory, profile, options });
+  } catch (error) {
+    // What fails because everything is being taken away is no failure.
+    if (interrupted) await new Promise<never>(() => {});
+    throw error;
+  }
+}
+
+async function measureControls(place: Omit<Measurement, 'control' | 'material'>): Promise<Row[]> {
+  const { link, profile, options } = place;
   const rows: Row[] = [];
   const available = await link.congestionControlsHere();
   for (const control of options.controls) {
@@ -188,7 +203,7 @@ async function measureLine(
     for (const modality of options.modalities) {
       const material = await loadMaterial(modality);
       if (material === null) console.log(`NOTICE: there are no images of ${modality} here: left out.`);
-      else rows.push(...(await measureMaterial({ link, directory, profile, control, material, options })));
+      else rows.push(...(await measureMaterial({ ...place, control, material })));
     }
     console.log(
       tableOf(
