@@ -169,11 +169,13 @@ async function measureLine(
   await using stack = new AsyncDisposableStack();
   let interrupted = false;
   const interrupt = () => {
+    // A terminal and npm may both pass it on; the second must not end us half-way.
+    if (interrupted) return;
     interrupted = true;
     void stack.disposeAsync().finally(() => process.exit(130));
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, interrupt);
+    process.on(signal, interrupt);
     stack.defer(() => void process.off(signal, interrupt));
   }
   const directory = await mkdtemp(join(options.directory, 'gantry-bench-'));
