@@ -171,13 +171,13 @@ function running(name: ServerName, child: ChildProcess, target: LoadTarget): Omi
   return { name, pid: pidOf(child), target, stop: () => stopChild(child) };
 }
 
-function pidOf(child: ChildProcess): number {
+export function pidOf(child: ChildProcess): number {
   if (child.pid === undefined) throw new Error(`${child.spawnfile} did not start`);
   return child.pid;
 }
 
 /** SIGTERM, and SIGKILL for one that does not mind it. */
-async function stopChild(child: ChildProcess): Promise<void> {
+export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
@@ -198,7 +198,7 @@ export async function startArchive(directory: string): Promise<{ url: string; st
 }
 
 /** The first line of its output that matches; what follows is read and dropped. */
-async function lineMatching(
+export async function lineMatching(
   child: ChildProcess,
   matches: (line: string) => boolean,
   patienceMs: number = startMs,
