@@ -2,6 +2,7 @@ import type { Keyring } from '../crypto/keyring.ts';
 import { decodeTrailer } from './facts.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { SegmentFiles } from './stored-object.ts';
 import { type ObjectFacts, type ObjectId, priorities, type UidKey } from './types.ts';
 
 /** Makes ledger rows of sealed objects: UIDs become keyed hashes here and nowhere else. */
@@ -44,8 +45,13 @@ export class InstanceRows {
   }
 
   /** @throws GantryError OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
-  async read(store: ObjectStore, objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance> {
-    const stored = await store.open(objectId);
+  async read(
+    store: ObjectStore,
+    objectId: ObjectId,
+    start: NewInstance['start'],
+    files?: SegmentFiles,
+  ): Promise<NewInstance> {
+    const stored = await store.open(objectId, files);
     try {
       const trailer = decodeTrailer(stored.trailer, stored.plainBytes);
       return this.of(objectId, stored.epochId, trailer, trailer.conflict ? 'conflict' : start);

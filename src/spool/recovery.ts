@@ -6,6 +6,7 @@ import type { LedgerClient } from './ledger-client.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { ObjectStore } from './object-store.ts';
 import { lostReason } from './reasons.ts';
+import { SegmentFiles } from './stored-object.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { ObjectId } from './types.ts';
 import { volumeMissing } from './volume.ts';
@@ -44,7 +45,7 @@ interface RecoveryParts {
   /** Whether the object verifies from its first byte to its last. */
   isWhole(objectId: ObjectId): Promise<boolean>;
   /** Reads an object's trailer. @throws where it is damaged */
-  describe(objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance>;
+  describe(objectId: ObjectId, start: NewInstance['start'], files: SegmentFiles): Promise<NewInstance>;
   /** A row for an object whose trailer cannot be read. */
   describeUnreadable(objectId: ObjectId): NewInstance;
 }
@@ -101,13 +102,15 @@ async function adopt(
 ): Promise<number> {
   const { ledger, log } = parts;
   let damaged = 0;
+  let entered: Promise<void> = Promise.resolve();
   for (let at = 0; at < ids.length; at += instancesPerCommit) {
     const batch: NewInstance[] = [];
     const slice = ids.slice(at, at + instancesPerCommit);
+    await using files = new SegmentFiles();
     const describeNext = async (): Promise<void> => {
       for (let id = slice.shift(); id !== undefined; id = slice.shift()) {
         try {
-          batch.push(await parts.describe(id, start));
+          batch.push(await parts.describe(id, start, files));
         } catch (error) {
           if (!(error instanceof GantryError)) throw error;
           log.error({ code: error.code, objectId: id }, 'an object found on the disk cannot be read');
@@ -116,10 +119,12 @@ async function adopt(
         }
       }
     };
-    await Promise.all(Array.from({ length: opensAtOnce }, describeNext));
+    // The ledger enters one batch while the next one is read.
+    await Promise.all([entered, ...Array.from({ length: opensAtOnce }, describeNext)]);
     batch.sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
-    await ledger.call('admit', batch);
+    entered = ledger.call('admit', batch);
   }
+  await entered;
   return damaged;
 }
 
