@@ -4,6 +4,7 @@ import type { NewInstance } from './ledger-instances.ts';
 import type { PreparedForm } from './ledger-forms.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type CodecOptions, formOf } from './prepared.ts';
+import type { SegmentFiles } from './stored-object.ts';
 import { type ObjectFacts, type ObjectId, priorities, type UidKey } from './types.ts';
 
 /** What an object turned out to be that the ledger did not know. */
@@ -56,8 +57,13 @@ export class InstanceRows {
   }
 
   /** @throws GantryError OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
-  async read(store: ObjectStore, objectId: ObjectId, start: NewInstance['start']): Promise<FoundObject> {
-    const stored = await store.open(objectId);
+  async read(
+    store: ObjectStore,
+    objectId: ObjectId,
+    start: NewInstance['start'],
+    files?: SegmentFiles,
+  ): Promise<FoundObject> {
+    const stored = await store.open(objectId, files);
     try {
       const trailer = decodeTrailer(stored.trailer, stored.plainBytes);
       if (trailer.kind === 'prepared') return { prepared: formOf(objectId, stored.epochId, trailer) };

@@ -3,7 +3,7 @@ import type { LedgerClient } from './ledger-client.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Tombstones } from './tombstones.ts';
 
-const batchMax = 500;
+const batchMax = 2000;
 
 interface PurgeParts {
   readonly ledger: LedgerClient;

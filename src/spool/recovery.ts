@@ -8,6 +8,7 @@ import type { PreparedForm } from './ledger-forms.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { ObjectStore } from './object-store.ts';
 import { lostReason } from './reasons.ts';
+import { SegmentFiles } from './stored-object.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { ObjectId } from './types.ts';
 import { volumeMissing } from './volume.ts';
@@ -46,7 +47,7 @@ interface RecoveryParts {
   /** Whether the object verifies from its first byte to its last. */
   isWhole(objectId: ObjectId): Promise<boolean>;
   /** Reads an object's trailer. @throws where it is damaged */
-  describe(objectId: ObjectId, start: NewInstance['start']): Promise<FoundObject>;
+  describe(objectId: ObjectId, start: NewInstance['start'], files: SegmentFiles): Promise<FoundObject>;
   /** A row for an object whose trailer cannot be read. */
   describeUnreadable(objectId: ObjectId): NewInstance;
 }
@@ -110,13 +111,15 @@ async function adopt(
   const { ledger, log } = parts;
   const strays: PreparedForm[] = [];
   let damaged = 0;
+  let entered: Promise<void> = Promise.resolve();
   for (let at = 0; at < ids.length; at += instancesPerCommit) {
     const batch: NewInstance[] = [];
     const slice = ids.slice(at, at + instancesPerCommit);
+    await using files = new SegmentFiles();
     const describeNext = async (): Promise<void> => {
       for (let id = slice.shift(); id !== undefined; id = slice.shift()) {
         try {
-          const found = await parts.describe(id, start);
+          const found = await parts.describe(id, start, files);
           if ('received' in found) batch.push(found.received);
           else strays.push(found.prepared);
         } catch (error) {
@@ -127,10 +130,12 @@ async function adopt(
         }
       }
     };
-    await Promise.all(Array.from({ length: opensAtOnce }, describeNext));
+    // The ledger enters one batch while the next one is read.
+    await Promise.all([entered, ...Array.from({ length: opensAtOnce }, describeNext)]);
     batch.sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
-    await ledger.call('admit', batch);
+    entered = ledger.call('admit', batch);
   }
+  await entered;
   return { damaged, strays };
 }
 

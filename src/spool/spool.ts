@@ -158,7 +158,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       now: clock.now(),
       volumeMissing: () => this.#volume.isMissing(),
       isWhole: (objectId) => isWhole(this.#store, objectId),
-      describe: (objectId, start) => this.#rows.read(this.#store, objectId, start),
+      describe: (objectId, start, files) => this.#rows.read(this.#store, objectId, start, files),
       describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
     });
     log.info({ event: 'recovered', ...report }, 'the spool is open');
