@@ -21,6 +21,7 @@ import {
   pdvHeaderBytes,
   type WireTarget,
 } from './dimse-wire.ts';
+import { pieces } from './pieces.ts';
 
 export interface AssociationTarget extends WireTarget {
   readonly callingAeTitle: string;
@@ -367,30 +368,6 @@ export class DimseAssociation {
       heldBytes = held.reduce((sum, one) => sum + one.length, 0);
     }
     await this.#wire.sendFragment(contextId, false, true, held);
-  }
-}
-
-/** Chunks cut into pieces of the given size, the last one shorter; without copying. */
-function* pieces(
-  chunks: readonly Buffer[],
-  size: number,
-): Generator<{ readonly bytes: readonly Buffer[]; readonly last: boolean }> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  let done = 0;
-  let piece: Buffer[] = [];
-  let pieceBytes = 0;
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
-      const part = chunk.subarray(at, at + size - pieceBytes);
-      piece.push(part);
-      pieceBytes += part.length;
-      at += part.length;
-      done += part.length;
-      if (pieceBytes < size && done < total) continue;
-      yield { bytes: piece, last: done === total };
-      piece = [];
-      pieceBytes = 0;
-    }
   }
 }
 

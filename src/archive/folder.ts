@@ -3,9 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Disk, type DiskFile, makeDirectoryDurably, nodeDisk, syncDirectory } from '../base/disk.ts';
 import { systemErrorCode } from '../base/errors.ts';
+import { layoutPath } from '../dicom/folder-layout.ts';
 import { splitPart10 } from '../dicom/part10.ts';
 import { ClientFault, requestFault } from './client-fault.ts';
-import { layoutPath } from './folder-layout.ts';
+
 import { metadataOf } from './instance-metadata.ts';
 import { contentOf, SourceFailure } from './item-source.ts';
 import type {
@@ -33,7 +34,7 @@ export const folderMarker = '.gantry-folder';
 
 export interface FolderOptions {
   readonly path: string;
-  /** See `folder-layout.ts`; checked. */
+  /** See `dicom/folder-layout.ts`; checked. */
   readonly layout: string;
   readonly timeZone: string;
   readonly clock?: Clock;

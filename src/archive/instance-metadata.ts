@@ -11,7 +11,8 @@ export async function metadataOf(answer: RetrieveAnswer): Promise<MetadataAnswer
     for await (const chunk of answer.dataSet()) await inspector.push(chunk);
     const inspection = await inspector.finish();
     if (!inspection.ok) return unavailable(inspection.code);
-    const { image, ...uids } = inspection.facts;
+    const { SOPClassUID, SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID, image } = inspection.facts;
+    const uids = { SOPClassUID, SOPInstanceUID, StudyInstanceUID, SeriesInstanceUID };
     return { kind: 'present', facts: { ...uids, TransferSyntaxUID, image: image ?? {} } };
   } catch (error) {
     await inspector.finish();

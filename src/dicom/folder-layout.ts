@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { parseUid } from '../dicom/uid.ts';
-import type { InstanceRef } from './port.ts';
+import { parseUid } from './uid.ts';
 
 /** The words in braces that a layout may use. */
 export const layoutTokens = [
@@ -23,6 +22,17 @@ const levelsMax = 8;
 const plainCharsMax = 60;
 const tokensPerLevelMax = 3;
 const uidCharsMax = 64;
+
+/** What a layout's tokens stand for. */
+export interface Placement {
+  readonly StudyInstanceUID: string | null;
+  readonly SeriesInstanceUID: string | null;
+  readonly SOPInstanceUID: string;
+  readonly Modality?: string | null;
+  readonly callingAeTitle?: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt?: number;
+}
 
 /** What is wrong with a layout, or null. */
 export interface LayoutFault {
@@ -77,13 +87,13 @@ function isLevel(level: string): boolean {
  * yields a `/`, a NUL, a leading dot or more than 64 characters.
  * @param timeZone of `{date}`, the day it was received
  */
-export function layoutPath(layout: string, ref: InstanceRef, timeZone: string): string {
+export function layoutPath(layout: string, ref: Placement, timeZone: string): string {
   return layout.replaceAll(/\{([^{}]*)\}/g, (_, token: string) =>
     valueOf(token as LayoutToken, ref, timeZone),
   );
 }
 
-function valueOf(token: LayoutToken, ref: InstanceRef, timeZone: string): string {
+function valueOf(token: LayoutToken, ref: Placement, timeZone: string): string {
   switch (token) {
     case 'study':
       return safeUid(ref.StudyInstanceUID);
