@@ -38,24 +38,22 @@ interface Kind {
 
 /** What is different from one type of destination to another. */
 function kindOf(config: DestinationConfig, clock: Clock, site: SiteFacts): Kind {
-  switch (config.type) {
-    case 'stow':
-      return { client: createDicomWebClient({ ...config, clock }), work: config, proof: config };
-    case 'dimse': {
-      const callingAeTitle = config.callingAeTitle ?? site.aeTitle;
-      return {
-        client: createDimseClient({ ...config, callingAeTitle, clock }),
-        work: config,
-        proof: { verify: dimsePolicies[config.verify], digestSample: 0 },
-      };
-    }
-    case 'folder':
-      return {
-        client: createFolderClient({ ...config, timeZone: site.timeZone, clock }),
-        work: folderWork,
-        proof: { verify: 'wado-digest', digestSample: 0 },
-      };
+  if (config.type === 'stow') {
+    return { client: createDicomWebClient({ ...config, clock }), work: config, proof: config };
   }
+  if (config.type === 'dimse') {
+    const callingAeTitle = config.callingAeTitle ?? site.aeTitle;
+    return {
+      client: createDimseClient({ ...config, callingAeTitle, clock }),
+      work: config,
+      proof: { verify: dimsePolicies[config.verify], digestSample: 0 },
+    };
+  }
+  return {
+    client: createFolderClient({ ...config, timeZone: site.timeZone, clock }),
+    work: folderWork,
+    proof: { verify: 'wado-digest', digestSample: 0 },
+  };
 }
 
 /** One destination at work: its client, what sends to it and what proves that it arrived. */

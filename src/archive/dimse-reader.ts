@@ -133,7 +133,7 @@ export class DimseReader {
       const matches: Elements[] = [];
       const status = await association.query(request, (response) => {
         const elements = response.getDataset()?.getElements();
-        if (elements !== undefined && matches.push(elements as Elements) > matchesMax) association.abort();
+        if (elements !== undefined && matches.push(elements) > matchesMax) association.abort();
       });
       return status === 0 ? matches : failureOf(status);
     } catch (error) {

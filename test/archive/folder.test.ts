@@ -25,7 +25,7 @@ describe('a folder', () => {
   function client(disk: Disk = nodeDisk): ArchiveClient {
     return createFolderClient({ path: directory.path, layout, timeZone: 'UTC', disk });
   }
-  const made = ctSlice({ rows: 64, columns: 64, seed: 1 });
+  const made = ctSlice({ rows: 256, columns: 256, seed: 1 });
   const files = (): string[] =>
     readdirSync(directory.path, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /\.(dcm|part)$/.test(name),
