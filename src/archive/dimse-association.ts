@@ -97,7 +97,8 @@ export class DimseAssociation {
   #commandBytes = 0;
   #queryDataSet: Buffer[] = [];
   #queryBytes = 0;
-  #stored: ((status: number) => void) | null = null;
+  /** Whether a C-STORE is open, and the status it was answered with. */
+  #storing: { status: number | null } | null = null;
   #sink: ObjectSink | null = null;
   #arriving: { command: PeerCommand; contextId: number } | null = null;
   #heard: (() => void) | null = null;
@@ -194,8 +195,8 @@ export class DimseAssociation {
   ): Promise<number> {
     this.#messageId = (this.#messageId % 0xffff) + 1;
     const command = storeRequest(this.#messageId, names.SOPClassUID, names.SOPInstanceUID);
-    const answer = Promise.withResolvers<number>();
-    this.#stored = answer.resolve;
+    const storing: { status: number | null } = { status: null };
+    this.#storing = storing;
     try {
       for (const { bytes, last } of pieces([command], this.#fragmentBytes)) {
         await this.#wire.sendFragment(contextId, true, last, bytes);
@@ -206,9 +207,8 @@ export class DimseAssociation {
       throw error;
     }
     allSent();
-    return this.#wire.wait<number>(this.#limits.answerIdleMs, 'ANSWER_LATE', (done) => {
-      void answer.promise.then(done);
-    });
+    while (storing.status === null) await this.#hear();
+    return storing.status;
   }
 
   /**
@@ -228,19 +228,24 @@ export class DimseAssociation {
       this.#heard?.();
     });
     this.#library.forget();
-    this.#library.sendRequests(request as never);
+    this.#library.sendRequests(request);
     for (;;) {
       const response = answers.shift();
       if (response === undefined) {
-        await this.#wire.wait<void>(this.#limits.answerIdleMs, 'ANSWER_LATE', (done) => {
-          this.#heard = () => done();
-        });
+        await this.#hear();
         continue;
       }
       each(response);
       const status = response.getStatus();
       if ((status & 0xff00) !== 0xff00) return status;
     }
+  }
+
+  /** Until the peer says something that is waited for. */
+  #hear(): Promise<void> {
+    return this.#wire.wait<void>(this.#limits.answerIdleMs, 'ANSWER_LATE', (done) => {
+      this.#heard = () => done();
+    });
   }
 
   pause(): void {
@@ -306,10 +311,11 @@ export class DimseAssociation {
   }
 
   #takeStoreResponse({ MessageIDBeingRespondedTo, Status }: PeerCommand): boolean {
-    if (this.#stored === null || Status === null || MessageIDBeingRespondedTo !== this.#messageId)
+    if (this.#storing === null || Status === null || MessageIDBeingRespondedTo !== this.#messageId)
       return false;
-    this.#stored(Status);
-    this.#stored = null;
+    this.#storing.status = Status;
+    this.#storing = null;
+    this.#heard?.();
     return true;
   }
 

@@ -89,30 +89,20 @@ function isLevel(level: string): boolean {
  */
 export function layoutPath(layout: string, ref: Placement, timeZone: string): string {
   return layout.replaceAll(/\{([^{}]*)\}/g, (_, token: string) =>
-    valueOf(token as LayoutToken, ref, timeZone),
+    values[token as LayoutToken](ref, timeZone),
   );
 }
 
-function valueOf(token: LayoutToken, ref: Placement, timeZone: string): string {
-  switch (token) {
-    case 'study':
-      return safeUid(ref.StudyInstanceUID);
-    case 'series':
-      return safeUid(ref.SeriesInstanceUID);
-    case 'instance':
-      return safeUid(ref.SOPInstanceUID);
-    case 'studyHash':
-      return hashOf(ref.StudyInstanceUID ?? '');
-    case 'instanceHash':
-      return hashOf(ref.SOPInstanceUID);
-    case 'date':
-      return ref.receivedAt === undefined ? 'none' : dayOf(ref.receivedAt, timeZone);
-    case 'modality':
-      return safeName(ref.Modality ?? '');
-    case 'callingAe':
-      return safeName(ref.callingAeTitle ?? '');
-  }
-}
+const values: Readonly<Record<LayoutToken, (ref: Placement, timeZone: string) => string>> = {
+  study: (ref) => safeUid(ref.StudyInstanceUID),
+  series: (ref) => safeUid(ref.SeriesInstanceUID),
+  instance: (ref) => safeUid(ref.SOPInstanceUID),
+  studyHash: (ref) => hashOf(ref.StudyInstanceUID ?? ''),
+  instanceHash: (ref) => hashOf(ref.SOPInstanceUID),
+  date: ({ receivedAt }, timeZone) => (receivedAt === undefined ? 'none' : dayOf(receivedAt, timeZone)),
+  modality: (ref) => safeName(ref.Modality ?? ''),
+  callingAe: (ref) => safeName(ref.callingAeTitle ?? ''),
+};
 
 /** A UID by its grammar, which has no `..`; anything else by its hash. */
 function safeUid(text: string | null): string {
