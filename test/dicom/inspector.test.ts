@@ -93,6 +93,14 @@ describe('facts of the header', () => {
     });
   });
 
+  test('hold the institution, for routing', async () => {
+    const bytes = encodeDataSet([element(tags.InstitutionName, 'LO', 'North Clinic')], 'explicit-le');
+    expect(await inspect(explicit, bytes)).toMatchObject({
+      ok: true,
+      facts: { InstitutionName: 'North Clinic' },
+    });
+  });
+
   test('do not repeat what is not a modality', async () => {
     const bytes = encodeDataSet([element(tags.Modality, 'CS', 'Doe^Jane')], 'explicit-le');
     expect(await inspect(explicit, bytes)).toMatchObject({ ok: true, facts: { Modality: null } });
