@@ -104,8 +104,9 @@ interface Rooms {
 function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   const { spool, clock, log, current, keyring, receipts } = store;
   const { config } = current;
+  const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
   );
   for (const destination of destinations) {
     destination.start();

@@ -16,8 +16,12 @@ export async function configNotes(config: Config): Promise<string[]> {
     const failure = await readFailure(path);
     if (failure !== null) notes.push(`${setting}: the file cannot be read by this user (${failure}).`);
   }
-  for (const [name, { url, auth }] of Object.entries(config.destinations)) {
-    if (url.startsWith('http:') && auth.type !== 'none') {
+  for (const [name, destination] of Object.entries(config.destinations)) {
+    if (
+      destination.type === 'stow' &&
+      destination.url.startsWith('http:') &&
+      destination.auth.type !== 'none'
+    ) {
       notes.push(
         `destinations.${name}.url is plain http: the sign-in and the images travel unencrypted. Use https, unless the network is protected.`,
       );

@@ -1,16 +1,10 @@
 import { z } from 'zod';
+import { dimseDestination } from './document-dimse.ts';
+import { folderDestination } from './document-folder.ts';
+import { batch, clientCertificate } from './document-line.ts';
 import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
 
 export const destinationsMax = 16;
-const mebibyte = 1024 * 1024;
-const gibibyte = 1024 * mebibyte;
-
-export const clientCertificate = z
-  .strictObject({
-    certFile: filePath.describe('PEM file with the certificate and its chain.'),
-    keyFile: filePath.describe('PEM file with the private key.'),
-  })
-  .describe('Client certificate for mutual TLS.');
 
 export const auth = z
   .discriminatedUnion('type', [
@@ -56,19 +50,6 @@ export const proxy = z
     params: { suggestion: 'Give both, or neither.' },
   })
   .describe('HTTP proxy (CONNECT).');
-
-export const batch = z
-  .strictObject({
-    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request.'),
-    bytesMax: z
-      .int()
-      .min(mebibyte)
-      .max(2 * gibibyte)
-      .default(64 * mebibyte)
-      .describe('Bytes in one request; a larger instance travels alone. AWS takes 1 GB, Azure 2 GB.'),
-  })
-  .prefault({})
-  .describe('How much travels in one request.');
 
 const stowDestination = z
   .strictObject({
@@ -122,4 +103,6 @@ const stowDestination = z
   })
   .describe('One archive.');
 
-export const destination = z.discriminatedUnion('type', [stowDestination]).describe('One archive.');
+export const destination = z
+  .discriminatedUnion('type', [stowDestination, dimseDestination, folderDestination])
+  .describe('One archive.');

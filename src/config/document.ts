@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { destination, destinationsMax } from './document-destinations.ts';
+import { destination } from './document-destinations.ts';
+import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { intakeLimits } from './limits.ts';
 import {
@@ -119,23 +120,6 @@ const spool = z
   })
   .prefault({})
   .describe('The store on this box.');
-
-export const route = z
-  .strictObject({
-    to: z
-      .array(z.string())
-      .min(1)
-      .max(destinationsMax)
-      .describe('Names of destinations; each gets every image.'),
-  })
-  .describe('Where images go.');
-
-const routes = z
-  .strictObject({
-    default: route.optional().describe('Where every image goes. Absent: to every destination.'),
-  })
-  .prefault({})
-  .describe('Which images go where.');
 
 const web = z
   .strictObject({

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { modality, route } from './document.ts';
+import type { modality } from './document.ts';
 import { documentShape } from './document.ts';
-import type { auth, batch, clientCertificate, destination, proxy } from './document-destinations.ts';
+import type { auth, destination, proxy } from './document-destinations.ts';
+import type { batch, clientCertificate } from './document-line.ts';
+import type { route } from './document-routes.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
 import { checkWhole } from './whole-rules.ts';
@@ -10,7 +12,7 @@ import { checkWhole } from './whole-rules.ts';
 export const configSchema = documentShape.superRefine(checkWhole).transform((config) => ({
   ...config,
   intake: { ...config.intake, limits: fillLimits(config.intake.limits) },
-  routes: { default: config.routes.default ?? { to: Object.keys(config.destinations) } },
+  routes: { ...config.routes, default: config.routes.default ?? { to: Object.keys(config.destinations) } },
 }));
 
 /** A valid configuration with every default filled in. */
@@ -25,7 +27,6 @@ export type AuthConfig = z.output<typeof auth>;
 export type ClientCertificateConfig = z.output<typeof clientCertificate>;
 export type ProxyConfig = z.output<typeof proxy>;
 export type BatchConfig = z.output<typeof batch>;
-export type VerifyPolicy = DestinationConfig['verify'];
 export type RouteConfig = z.output<typeof route>;
 export type WebConfig = Config['web'];
 

@@ -17,6 +17,7 @@ export const tags = {
   SOPClassUID: 0x0008_0016,
   SOPInstanceUID: 0x0008_0018,
   Modality: 0x0008_0060,
+  InstitutionName: 0x0008_0080,
   PatientName: 0x0010_0010,
   PatientID: 0x0010_0020,
   StudyInstanceUID: 0x0020_000d,

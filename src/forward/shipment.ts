@@ -103,7 +103,13 @@ function storeItem(
   const header = part10Header(facts);
   return {
     SOPClassUID: facts.SOPClassUID,
+    TransferSyntaxUID: facts.TransferSyntaxUID,
+    StudyInstanceUID: facts.StudyInstanceUID,
+    SeriesInstanceUID: facts.SeriesInstanceUID,
     SOPInstanceUID: facts.SOPInstanceUID,
+    Modality: facts.Modality,
+    callingAeTitle: facts.callingAeTitle,
+    receivedAt: facts.receivedAt,
     bytes: header.length + facts.dataSetBytes,
     async *content() {
       yield header;

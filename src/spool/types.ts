@@ -76,6 +76,8 @@ export interface DataSetFacts {
   readonly StudyInstanceUID: StudyInstanceUID | null;
   readonly SeriesInstanceUID: SeriesInstanceUID | null;
   readonly Modality: string | null;
+  /** A character a byte. Decides where the instance goes, and is kept nowhere. */
+  readonly InstitutionName?: string | null;
   readonly image: ImageFacts | null;
 }
 

@@ -21,6 +21,7 @@ function instance(number: number): NewInstance {
     epochId: 'e',
     destinations: ['cloud'],
     quietMs: 0,
+    waitsForCodec: false,
     start: 'queued',
   };
 }
