@@ -157,6 +157,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
+    compression: () => null,
   });
   return {
     listener,

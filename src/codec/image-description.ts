@@ -129,9 +129,14 @@ export class ImageDescriptionReader implements WalkHooks {
 }
 
 /** @throws PassThrough where a codec does not carry what the other may */
-export function checkCodecFits(codec: CodecName, { SamplesPerPixel, BitsAllocated }: FrameFormat): void {
+export function checkCodecFits(codec: CodecName, format: FrameFormat): void {
+  const { SamplesPerPixel, BitsAllocated, signed } = format;
   // The independent decoder does not read three components of 16 bits back as they were.
   if (codec === 'htj2k' && SamplesPerPixel === 3 && BitsAllocated === 16) {
     throw new PassThrough('samples', { otherCodecMayFit: true });
+  }
+  // Its binding takes bytes for unsigned ones.
+  if (codec === 'htj2k' && signed && BitsAllocated === 8) {
+    throw new PassThrough('bits', { otherCodecMayFit: true });
   }
 }

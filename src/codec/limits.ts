@@ -3,7 +3,9 @@ const mebibyte = 1024 * 1024;
 /** What the codec takes on. Beyond it an instance is sent as it was received. */
 export const codecLimits = {
   /** One uncompressed frame. The engines need some six times as much while they work on it. */
-  frameBytesMax: 128 * mebibyte,
+  frameBytesMax: 64 * mebibyte,
+  /** Frames of one object that are worked on at the same time, together. */
+  framesInFlightBytesMax: 64 * mebibyte,
   framesMax: 100_000,
   /** A side of a frame: the engines' and the formats' 16 bits. */
   sideMax: 65_535,
@@ -19,4 +21,7 @@ export const codecLimits = {
   frameMsMax: 120_000,
 } as const;
 
-export type CodecLimits = { readonly [Name in keyof typeof codecLimits]: number };
+/** How many frames of one object are worked on at the same time. */
+export function framesInFlight(width: number, frameBytes: number): number {
+  return Math.max(1, Math.min(width, Math.floor(codecLimits.framesInFlightBytesMax / frameBytes)));
+}

@@ -5,7 +5,7 @@ import { encapsulatedPixelHeader, FragmentWriter } from './fragments.ts';
 import { type CodecName, type FrameFormat, frameBytes } from './frame-format.ts';
 import { checkCodecFits, ImageDescriptionReader } from './image-description.ts';
 import { InOrder } from './in-order.ts';
-import { codecLimits } from './limits.ts';
+import { codecLimits, framesInFlight } from './limits.ts';
 import type { FrameCodec } from './lossless.ts';
 import { PassThrough } from './pass-through.ts';
 import { splitAtPixels } from './pixel-split.ts';
@@ -33,7 +33,7 @@ export class Preparation {
     this.#codec = codec;
     this.#engine = engine;
     const encoding = nativeEncoding(from);
-    if (encoding === null) throw new PassThrough(notNative(from));
+    if (encoding === null) throw new PassThrough('transferSyntax');
     this.#encoding = encoding;
     this.#head = new Gathering();
   }
@@ -96,12 +96,6 @@ export class Preparation {
   }
 }
 
-function notNative(syntax: TransferSyntaxUID): 'compressed' | 'deflated' | 'transferSyntax' {
-  const { encapsulated, deflated } = transferSyntax(syntax);
-  if (deflated) return 'deflated';
-  return encapsulated ? 'compressed' : 'transferSyntax';
-}
-
 /** Holds bytes together up to a limit. */
 export class Gathering {
   #pieces: Buffer[] = [];
@@ -148,7 +142,7 @@ class PixelLine {
   constructor(options: PixelLineOptions) {
     this.#options = options;
     this.#frameBytes = frameBytes(options.format);
-    this.#encoding = new InOrder(options.engine.width);
+    this.#encoding = new InOrder(framesInFlight(options.engine.width, this.#frameBytes));
   }
 
   async *push(bytes: Buffer): AsyncGenerator<Buffer> {

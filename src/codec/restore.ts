@@ -4,9 +4,10 @@ import { transferSyntax } from '../dicom/transfer-syntaxes.ts';
 import type { TransferSyntaxUID } from '../dicom/uid.ts';
 import type { OpenObject, Restoration } from '../spool/types.ts';
 import { FragmentReader } from './fragments.ts';
-import { type CodecName, codecOf, type FrameFormat } from './frame-format.ts';
+import { type CodecName, codecOf, type FrameFormat, frameBytes } from './frame-format.ts';
 import { ImageDescriptionReader } from './image-description.ts';
 import { InOrder } from './in-order.ts';
+import { framesInFlight } from './limits.ts';
 import type { FrameCodec } from './lossless.ts';
 import { splitAtPixels } from './pixel-split.ts';
 import { Gathering } from './prepare.ts';
@@ -54,14 +55,13 @@ class Undoing {
   readonly #image = new ImageDescriptionReader();
   readonly #gathering = new Gathering();
   readonly #fragments = new FragmentReader();
-  readonly #decoding: InOrder<Buffer>;
+  #decoding = new InOrder<Buffer>(1);
 
   constructor(codec: CodecName, recipe: Recipe, encoding: ElementEncoding, engine: FrameCodec) {
     this.#codec = codec;
     this.#recipe = recipe;
     this.#encoding = encoding;
     this.#engine = engine;
-    this.#decoding = new InOrder(engine.width);
   }
 
   async *bytes(prepared: AsyncIterable<Buffer>, syntax: TransferSyntaxUID): AsyncGenerator<Buffer> {
@@ -71,6 +71,7 @@ class Undoing {
       else if (piece.part === 'pixel-header') {
         yield* this.#gathered();
         format = this.#image.describe().format;
+        this.#decoding = new InOrder(framesInFlight(this.#engine.width, frameBytes(format)));
         yield nativePixelHeader(this.#encoding, this.#recipe);
       } else if (piece.part !== 'fragments' || format === null) throw impossible();
       else yield* this.#pixels(piece.bytes, format);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compression } from './document-compression.ts';
 import { destination, destinationsMax } from './document-destinations.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { intakeLimits } from './limits.ts';
@@ -168,6 +169,7 @@ export const documentShape = z
       .default({})
       .describe('Devices that send images, by a name of your choice.'),
     spool,
+    compression,
     destinations: z
       .record(entryName, destination)
       .describe('Archives that receive the images, by a name of your choice. At least one.'),
