@@ -144,6 +144,7 @@ test.skipIf(!withFfmpeg).each(codecNames)(
       if (!prepared.ok) continue;
       const { frames } = await pixels(prepared.dataSet, codecSyntaxes[codec]);
       const [frame = Buffer.alloc(0)] = frames;
+      if (!ffmpegReads(codec, precisionOf(codec, frame).bits, file)) continue;
       const [from, to] = [join(folder, codec === 'htj2k' ? 'from.j2c' : 'from.jls'), join(folder, 'to.raw')];
       await writeFile(from, frame);
       const decoder = codec === 'htj2k' ? ['-c:v', 'libopenjpeg'] : [];
@@ -164,9 +165,14 @@ test.skipIf(!withFfmpeg).each(codecNames)(
       expect(wordsOf(decoded, codec, precisionOf(codec, frame)).equals(native), file.name).toBe(true);
       compared += 1;
     }
-    expect(compared).toBeGreaterThan(15);
+    expect(compared).toBeGreaterThan(codec === 'htj2k' ? 3 : 15);
   },
 );
+
+/** Its JPEG-LS decoder knows no colour of 16 bits; its way to OpenJPEG cuts 9 to 15 bits of grey down to bytes. */
+function ffmpegReads(codec: CodecName, bits: number, { name }: CorpusFile): boolean {
+  return codec === 'htj2k' ? bits === 8 || bits === 16 : !name.includes('rgb_16bit');
+}
 
 /** Samples as DICOM has them, from ffmpeg's: left-aligned JPEG-LS, unsigned J2K. */
 function wordsOf(

@@ -3,8 +3,12 @@ import type { FrameFormat } from '../../src/codec/frame-format.ts';
 import { CodecPool } from '../../src/codec/lossless.ts';
 
 const format: FrameFormat = {
-  ...{ Rows: 64, Columns: 64, SamplesPerPixel: 1 },
-  ...{ BitsAllocated: 16, BitsStored: 16, signed: false },
+  Rows: 64,
+  Columns: 64,
+  SamplesPerPixel: 1,
+  BitsAllocated: 16,
+  BitsStored: 16,
+  signed: false,
 };
 const frame = () => Buffer.alloc(64 * 64 * 2, 3);
 

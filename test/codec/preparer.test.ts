@@ -39,11 +39,22 @@ function bench({ mode = 'auto', goodput = slowLine, engine = (pool) => pool }: B
   const lines: string[] = [];
   const log = createLog('info', { write: (line) => lines.push(line) });
   const preparer = new Preparer({
-    ...{ spool, engine: engine(pool), decider, tally, codecs: codecNames, goodput },
-    ...{ clock: systemClock, log },
+    spool,
+    engine: engine(pool),
+    decider,
+    tally,
+    codecs: codecNames,
+    goodput,
+    clock: systemClock,
+    log,
   });
   return {
-    ...{ spool, pool, tally, decider, preparer, lines },
+    spool,
+    pool,
+    tally,
+    decider,
+    preparer,
+    lines,
     async [Symbol.asyncDispose]() {
       const stopped = preparer.stop();
       await pool.stop();

@@ -11,8 +11,14 @@ const pool = new CodecPool({ workersMax: 1, idleMs: 60_000, threadFailed: () => 
 afterAll(() => pool.stop());
 
 const plain: MadeImage = {
-  ...{ Rows: 64, Columns: 60, frames: 1, SamplesPerPixel: 1 },
-  ...{ BitsAllocated: 16, BitsStored: 12, signed: false, seed: 1 },
+  Rows: 64,
+  Columns: 60,
+  frames: 1,
+  SamplesPerPixel: 1,
+  BitsAllocated: 16,
+  BitsStored: 12,
+  signed: false,
+  seed: 1,
 };
 const icon = element(0x0088_0200, 'SQ', {
   lengths: 'undefined',
@@ -135,7 +141,7 @@ describe.each(codecNames)('%s', (codec) => {
     expect(prepared.subarray(-tailBytes).equals(received.subarray(-tailBytes))).toBe(true);
     // OB, undefined length, and an offset table for three frames (PS3.5 §A.4).
     const header = prepared.subarray(headBytes, headBytes + 24).toString('hex');
-    expect(header).toBe('e07f10004f420000ffffffff' + 'feff00e00c00000000000000');
+    expect(header).toBe('e07f10004f420000fffffffffeff00e00c00000000000000');
     expect(prepared.subarray(-tailBytes - 8, -tailBytes).toString('hex')).toBe('feffdde000000000');
     const second = headBytes + 12 + 8 + 12 + prepared.readUInt32LE(headBytes + 24);
     expect(prepared.readUInt32LE(second)).toBe(0xe000_fffe);
