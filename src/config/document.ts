@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compression } from './document-compression.ts';
 import { destination } from './document-destinations.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
@@ -152,6 +153,7 @@ export const documentShape = z
       .default({})
       .describe('Devices that send images, by a name of your choice.'),
     spool,
+    compression,
     destinations: z
       .record(entryName, destination)
       .describe('Archives that receive the images, by a name of your choice. At least one.'),

@@ -27,6 +27,7 @@ export const tags = {
   // The image attributes a read-back compares
   SamplesPerPixel: 0x0028_0002,
   PhotometricInterpretation: 0x0028_0004,
+  PlanarConfiguration: 0x0028_0006,
   NumberOfFrames: 0x0028_0008,
   Rows: 0x0028_0010,
   Columns: 0x0028_0011,
