@@ -3,6 +3,7 @@ import type { ArchiveClient } from './archive/port.ts';
 import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
+import { Bandwidth } from './forward/bandwidth.ts';
 import { Forwarder } from './forward/forwarder.ts';
 import { Since } from './health/since.ts';
 import type { DestinationInput } from './health/status-builder.ts';
@@ -13,6 +14,8 @@ interface DestinationParts {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly log: Log;
+  /** `timeZone`: that of the site, which limits by time of day are in. */
+  readonly site: { readonly timeZone: string };
 }
 
 /** One destination at work: its client, what sends to it and what proves that it arrived. */
@@ -23,11 +26,12 @@ export class Destination {
   readonly #client: ArchiveClient;
   readonly #since = new Since();
 
-  constructor(name: string, config: DestinationConfig, { spool, clock, log }: DestinationParts) {
+  constructor(name: string, config: DestinationConfig, { spool, clock, log, site }: DestinationParts) {
     this.name = name;
     this.#client = createDicomWebClient({ ...config, clock });
     const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
-    this.forwarder = new Forwarder({ ...shared, destination: { ...config, name } });
+    const bandwidth = new Bandwidth(config.bandwidth, site.timeZone, clock);
+    this.forwarder = new Forwarder({ ...shared, bandwidth, destination: { ...config, name } });
     this.#verifier = new Verifier({ ...shared, destination: { ...config, name } });
   }
 
@@ -43,7 +47,7 @@ export class Destination {
   }
 
   state(now: number): DestinationInput {
-    const { state, reason, reached, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
+    const { state, reason, reached, nextAttemptAt, lastDeliveredAt, line } = this.forwarder.state();
     const { tlsDaysLeft, bytesSent } = this.#client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
@@ -58,6 +62,7 @@ export class Destination {
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
       tlsDaysLeft,
       bytesSent,
+      line: { goodputBytesPerSecond: line.goodputBytesPerSecond, limit: line.limit },
     };
   }
 }

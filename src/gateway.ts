@@ -105,7 +105,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   const { spool, clock, log, current, keyring, receipts } = store;
   const { config } = current;
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site: config.site }),
   );
   for (const destination of destinations) {
     destination.start();
@@ -163,7 +163,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     tlsPort,
     destinations,
     status,
-    operator: createOperator({ spool, receipts, keyring }),
+    operator: createOperator({ spool, receipts, keyring, destinations }),
     bound: (at) => {
       port = at;
     },

@@ -100,6 +100,7 @@ function settlementOf(verdict: Verdict, around: { batch: number; since: number }
     destination: 'example',
     studyKey: 'example' as UidKey,
     bytes: 1,
+    priority: 'routine',
     archiveHad: false,
     attempts: forwarderLimits.attemptsMax,
     unknowns: forwarderLimits.attemptsMax,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bandwidth } from './document-bandwidth.ts';
 import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
 
 export const destinationsMax = 16;
@@ -59,13 +60,15 @@ export const proxy = z
 
 export const batch = z
   .strictObject({
-    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request.'),
+    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request, at most.'),
     bytesMax: z
       .int()
       .min(mebibyte)
       .max(2 * gibibyte)
       .default(64 * mebibyte)
-      .describe('Bytes in one request; a larger instance travels alone. AWS takes 1 GB, Azure 2 GB.'),
+      .describe(
+        'Bytes in one request, at most; how many there are is measured. A larger instance travels alone. AWS takes 1 GB, Azure 2 GB.',
+      ),
   })
   .prefault({})
   .describe('How much travels in one request.');
@@ -99,7 +102,13 @@ const stowDestination = z
       .default(0.01)
       .describe('Share of images that are also compared byte for byte, 0 to 1.'),
     batch,
-    parallel: z.int().min(1).max(16).default(4).describe('Requests at the same time.'),
+    parallel: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(8)
+      .describe('Requests at the same time, at most; how many there are is measured.'),
+    bandwidth,
     http2: z.boolean().default(false).describe('Use HTTP/2 where the archive offers it.'),
   })
   .superRefine((entry, context) => {
