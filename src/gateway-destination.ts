@@ -5,6 +5,7 @@ import type { ArchiveClient } from './archive/port.ts';
 import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
+import { Bandwidth, unlimited } from './forward/bandwidth.ts';
 import { Forwarder } from './forward/forwarder.ts';
 import { Since } from './health/since.ts';
 import type { DestinationInput } from './health/status-builder.ts';
@@ -69,7 +70,12 @@ export class Destination {
     const { client, work, proof } = kindOf(config, clock, site);
     this.#client = client;
     const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
-    this.forwarder = new Forwarder({ ...shared, destination: { ...work, name } });
+    const bandwidth = new Bandwidth(
+      'bandwidth' in config ? config.bandwidth : unlimited,
+      site.timeZone,
+      clock,
+    );
+    this.forwarder = new Forwarder({ ...shared, bandwidth, destination: { ...work, name } });
     this.#verifier = new Verifier({ ...shared, destination: { ...proof, name } });
   }
 
@@ -86,11 +92,11 @@ export class Destination {
 
   /** What the line carries, in bytes a second; null before enough was sent. */
   goodput(): number | null {
-    return null;
+    return this.forwarder.state().line.goodputBytesPerSecond;
   }
 
   state(now: number): DestinationInput {
-    const { state, reason, reached, nextAttemptAt, lastDeliveredAt } = this.forwarder.state();
+    const { state, reason, reached, nextAttemptAt, lastDeliveredAt, line } = this.forwarder.state();
     const { tlsDaysLeft, bytesSent } = this.#client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
@@ -105,6 +111,7 @@ export class Destination {
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
       tlsDaysLeft,
       bytesSent,
+      line: { goodputBytesPerSecond: line.goodputBytesPerSecond, limit: line.limit },
     };
   }
 }

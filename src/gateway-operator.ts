@@ -1,23 +1,26 @@
 import { createPublicKey } from 'node:crypto';
 import { GantryError, type Reason } from './base/errors.ts';
 import type { Keyring } from './crypto/keyring.ts';
+import type { Destination } from './gateway-destination.ts';
 import { type ReceiptStore, verifyReceipt } from './proof/receipt.ts';
 import { parseObjectId } from './spool/object-id.ts';
 import { brokenHereCodes } from './spool/reasons.ts';
 import type { Spool } from './spool/spool.ts';
 import { type DeliveryKey, type DeliveryState, type ObjectId, retriedStates } from './spool/types.ts';
-import type { Operator, ReceiptSummary, Selection } from './web/operator.ts';
+import type { BandwidthView, Operator, ReceiptSummary, Selection } from './web/operator.ts';
 
 interface OperatorParts {
   readonly spool: Spool;
   readonly receipts: ReceiptStore;
   readonly keyring: Keyring;
+  /** None where the gateway is not running. */
+  readonly destinations?: readonly Destination[];
 }
 
 type Choice = { objectIds?: ObjectId[]; destination?: string };
 
 /** What an operator can do, on a running gateway or on the data directory of a stopped one. */
-export function createOperator({ spool, receipts, keyring }: OperatorParts): Operator {
+export function createOperator({ spool, receipts, keyring, destinations = [] }: OperatorParts): Operator {
   const publicKey = createPublicKey(keyring.signingKey);
   const readReceipt = async (studyKey: string) => {
     const jws = await receipts.read(studyKey);
@@ -42,6 +45,11 @@ export function createOperator({ spool, receipts, keyring }: OperatorParts): Ope
         spool.discard({ ...choice, states }),
       ),
     resolve: (objectId, choice) => spool.resolveConflict(objectId as ObjectId, choice),
+    hurry: (objectIds) => spool.hurry(objectIds as ObjectId[]),
+    bandwidth: async () => destinations.map(bandwidthOf),
+    limitBandwidth: async (name, mbitPerSecond) =>
+      named(destinations, name).forwarder.limitBandwidth(mbitPerSecond),
+    clearBandwidth: async (name) => named(destinations, name).forwarder.clearBandwidth(),
     scrub: async () => {
       const startedAt = performance.now();
       const report = await spool.scrub();
@@ -62,6 +70,25 @@ export function createOperator({ spool, receipts, keyring }: OperatorParts): Ope
     },
     receipt: readReceipt,
   };
+}
+
+function bandwidthOf({ name, forwarder }: Destination): BandwidthView {
+  const { limit, goodputBytesPerSecond } = forwarder.state().line;
+  const measured = goodputBytesPerSecond === null ? null : (goodputBytesPerSecond * 8) / 1e6;
+  return { destination: name, ...limit, measuredMbitPerSecond: measured };
+}
+
+/** @throws GantryError DESTINATION_UNKNOWN */
+function named(destinations: readonly Destination[], name: string): Destination {
+  const found = destinations.find((one) => one.name === name);
+  if (found !== undefined) return found;
+  const names = destinations.map((one) => `"${one.name}"`).join(', ');
+  throw new GantryError({
+    code: 'DESTINATION_UNKNOWN',
+    kind: 'permanent',
+    message: 'The running gateway has no destination of that name.',
+    nextStep: `Give one of these: ${names}.`,
+  });
 }
 
 /** @throws GantryError QUEUE_PAGE where the text is no `next` of a page before */

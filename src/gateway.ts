@@ -171,7 +171,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     tlsPort,
     destinations,
     status,
-    operator: createOperator({ spool, receipts, keyring }),
+    operator: createOperator({ spool, receipts, keyring, destinations }),
     bound: (at) => {
       port = at;
     },

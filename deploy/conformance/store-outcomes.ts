@@ -102,6 +102,7 @@ function settlementOf(verdict: Verdict, around: { batch: number; since: number }
     form: 'received',
     sentId: 'example' as ObjectId,
     bytes: 1,
+    priority: 'routine',
     archiveHad: false,
     attempts: forwarderLimits.attemptsMax,
     unknowns: forwarderLimits.attemptsMax,

@@ -13,6 +13,17 @@ export function parsePort(text: string): number {
   throw usage('USAGE_PORT', message, 'Give a free TCP port, e.g. --port 8042.');
 }
 
+const mbitMax = 100_000;
+
+/** Megabits a second, or null for `unlimited`. @throws GantryError USAGE_BANDWIDTH */
+export function parseBandwidth(text: string): number | null {
+  if (text === 'unlimited') return null;
+  const mbit = /^\d{1,6}(?:\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (mbit <= mbitMax) return mbit;
+  const message = `The limit is neither a number from 0 to ${mbitMax} nor "unlimited".`;
+  throw usage('USAGE_BANDWIDTH', message, 'Give megabits a second, e.g. 2 or 0.5; 0 sends nothing.');
+}
+
 /** The gateway lists at most so many at a time. */
 const limitMax = 1000;
 

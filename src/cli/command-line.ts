@@ -4,6 +4,7 @@ import { type FailureText, GantryError, systemErrorCode } from '../base/errors.t
 import { withoutUids } from '../base/log.ts';
 import { version } from '../base/version.ts';
 import { parsePort } from './arguments.ts';
+import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
@@ -101,6 +102,7 @@ function createProgram(): Command {
     .action(async (options) => (await import('./status.ts')).status(options));
 
   addQueueCommands(program);
+  addBandwidthCommands(program);
   addUpkeepCommands(program);
   addReceiptCommands(program);
 

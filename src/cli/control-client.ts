@@ -2,6 +2,7 @@ import { Client } from 'undici';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { StatusReport } from '../health/status.ts';
 import type {
+  BandwidthView,
   ConflictChoice,
   QueueFilter,
   QueuePage,
@@ -49,6 +50,23 @@ export class ControlClient implements AsyncDisposable {
 
   resolve(objectId: string, choice: ConflictChoice): Promise<number> {
     return this.#count('/queue/resolve', { objectId, choice });
+  }
+
+  hurry(objectIds: readonly string[]): Promise<number> {
+    return this.#count('/queue/hurry', { objectIds });
+  }
+
+  async bandwidth(): Promise<readonly BandwidthView[]> {
+    const { destinations } = await this.#get<{ destinations: BandwidthView[] }>('/bandwidth');
+    return destinations;
+  }
+
+  async limitBandwidth(destination: string, mbitPerSecond: number | null): Promise<void> {
+    await this.#count('/bandwidth/set', { destination, mbitPerSecond });
+  }
+
+  async clearBandwidth(destination: string): Promise<void> {
+    await this.#count('/bandwidth/clear', { destination });
   }
 
   scrub(): Promise<ScrubReport> {

@@ -12,7 +12,7 @@ export interface DataOptions {
 
 export type OperatorCommands = Pick<
   Operator,
-  'list' | 'retry' | 'release' | 'discard' | 'resolve' | 'scrub' | 'receipts' | 'receipt'
+  'list' | 'retry' | 'release' | 'discard' | 'resolve' | 'hurry' | 'scrub' | 'receipts' | 'receipt'
 >;
 
 /** The data directory of a stopped gateway; only then is it loaded. */

@@ -45,6 +45,15 @@ export function addQueueCommands(program: Command): void {
   addListing(queue);
   for (const change of changes) addChange(queue, change);
   queue
+    .command('hurry')
+    .argument('<objectIds...>', 'an object of each study, from "queue ls"')
+    .description('send the whole studies of these objects before all else (stat)')
+    .addOption(dataOption())
+    .action(async (objectIds: string[], { data }: DataOptions) => {
+      const ids = objectIds.map(parseObjectId);
+      tellCount(await withOperator(data, (operator) => operator.hurry(ids)), 'hurried', true);
+    });
+  queue
     .command('resolve')
     .argument('<objectId>', 'the object in conflict, from "queue ls"', parseObjectId)
     .argument('<choice>', '"forward" or "discard"')
@@ -143,7 +152,7 @@ function selectionOf(
 }
 
 /** @param named objects were named one by one: then to find none of them is a failure */
-function tellCount(count: number, done: 'changed' | 'resolved', named: boolean): void {
+function tellCount(count: number, done: 'changed' | 'resolved' | 'hurried', named: boolean): void {
   if (count > 0) return console.log(`${count} ${done}.`);
   if (!named) return console.log('Nothing matched: see `gantry queue ls`.');
   console.error('Nothing matched: see `gantry queue ls`.');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { DestinationReport, StatusReport, TlsReport } from '../health/status.ts';
+import type { DestinationReport, LineReport, StatusReport, TlsReport } from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
-import { megabytes, plainTable } from './words.ts';
+import { limitWords, measuredWords, megabytes, plainTable } from './words.ts';
 
 /** Prints the running gateway's status: in words, or whole as JSON. */
 export async function status({ data, json = false }: { data: string; json?: boolean }): Promise<void> {
@@ -40,14 +40,28 @@ async function inWords(report: StatusReport): Promise<string> {
     'delivered',
     'verified',
     'last confirmed',
+    'line',
     'reason',
   ]);
   for (const [name, destination] of Object.entries(report.destinations)) {
-    const { state, queued, delivered, verified, lastVerifiedAt, reason } = destination;
+    const { state, queued, delivered, verified, lastVerifiedAt, reason, line } = destination;
     const confirmed = lastVerifiedAt ?? 'not since the start';
-    table.push([name, stateWords[state], queued, delivered, verified, confirmed, reason?.words ?? '']);
+    const counts = [queued, delivered, verified];
+    table.push([name, stateWords[state], ...counts, confirmed, lineWords(line), reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
+}
+
+function lineWords({
+  measuredMbitPerSecond,
+  limitMbitPerSecond,
+  limitBecause,
+  limitUntil,
+}: LineReport): string {
+  const until = limitUntil === null ? null : Date.parse(limitUntil);
+  const rate = { mbitPerSecond: limitMbitPerSecond, because: limitBecause, until };
+  const limit = limitMbitPerSecond === null && limitBecause === 'setting' ? [] : [limitWords(rate)];
+  return [measuredWords(measuredMbitPerSecond), ...limit].join('; ');
 }
 
 function tlsWords({ open, port, profile, certificate, problem }: TlsReport): string[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bandwidth } from './document-bandwidth.ts';
 import { dimseDestination } from './document-dimse.ts';
 import { folderDestination } from './document-folder.ts';
 import { batch, clientCertificate } from './document-line.ts';
@@ -80,7 +81,13 @@ const stowDestination = z
       .default(0.01)
       .describe('Share of images that are also compared byte for byte, 0 to 1.'),
     batch,
-    parallel: z.int().min(1).max(16).default(4).describe('Requests at the same time.'),
+    parallel: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(8)
+      .describe('Requests at the same time, at most; how many there are is measured.'),
+    bandwidth,
     http2: z.boolean().default(false).describe('Use HTTP/2 where the archive offers it.'),
   })
   .superRefine((entry, context) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bandwidth } from './document-bandwidth.ts';
 import { batch, clientCertificate } from './document-line.ts';
 import { aeTitle, filePath, peerHost, peerPort } from './values.ts';
 
@@ -35,6 +36,7 @@ export const dimseDestination = z
         'Proof that the PACS has an image. "get" fetches it back (C-GET) and compares every byte. "find" asks whether it is listed (C-FIND): for a PACS without C-GET; images that it may have had before are then never deleted here. "response" believes its answer, and such images are never deleted here.',
       ),
     batch,
+    bandwidth,
     parallel: z.int().min(1).max(16).default(2).describe('Associations at the same time.'),
   })
   .describe('One PACS.');

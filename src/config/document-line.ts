@@ -13,13 +13,15 @@ export const clientCertificate = z
 
 export const batch = z
   .strictObject({
-    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request.'),
+    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request, at most.'),
     bytesMax: z
       .int()
       .min(mebibyte)
       .max(2 * gibibyte)
       .default(64 * mebibyte)
-      .describe('Bytes in one request; a larger instance travels alone. AWS takes 1 GB, Azure 2 GB.'),
+      .describe(
+        'Bytes in one request, at most; how many there are is measured. A larger instance travels alone. AWS takes 1 GB, Azure 2 GB.',
+      ),
   })
   .prefault({})
   .describe('How much travels in one request.');

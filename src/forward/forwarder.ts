@@ -7,9 +7,11 @@ import { Breaker, type Fault } from '../spool/breaker.ts';
 import type { Random } from '../spool/retry.ts';
 import { settleDurably } from '../spool/settle-durably.ts';
 import type { ForwardItem, ForwardSettlement, SpoolForward } from '../spool/types.ts';
+import { Bandwidth, unlimited } from './bandwidth.ts';
 import { Contact } from './contact.ts';
 import { type Judgement, judge } from './outcome.ts';
 import { PriorKnowledge } from './prior-knowledge.ts';
+import { type LineState, type Passage, SendingLine } from './sending-line.ts';
 import { askForUnknown, type ReadyItem, readyBatch, sendBatch } from './shipment.ts';
 import { type FaultKind, type ForwarderLimits, faultOf, forwarderLimits, Settler } from './settle.ts';
 
@@ -17,13 +19,15 @@ export interface ForwarderOptions {
   readonly destination: {
     readonly name: string;
     readonly batch: { readonly instancesMax: number; readonly bytesMax: number };
-    /** Requests in flight at most. */
+    /** Requests in flight at most, but for one more where stat work is waiting. */
     readonly parallel: number;
   };
   readonly client: ArchiveClient;
   readonly spool: SpoolForward;
   readonly clock: Clock;
   readonly log: Log;
+  /** Its rate limit; none where not given. */
+  readonly bandwidth?: Bandwidth;
   readonly random?: Random;
   readonly limits?: Partial<ForwarderLimits>;
 }
@@ -43,6 +47,7 @@ export interface DestinationState {
   /** When it is tried again (ms since the epoch); null while nothing is held back, or paused by an operator. */
   readonly nextAttemptAt: number | null;
   readonly inFlight: number;
+  readonly line: LineState;
   /** Since start. */
   readonly counters: Readonly<ForwardCounters>;
 }
@@ -79,6 +84,8 @@ export class Forwarder {
   readonly #prior: PriorKnowledge;
   readonly #breaker: Breaker<FaultKind>;
   readonly #contact: Contact;
+  readonly #bandwidth: Bandwidth;
+  readonly #line: SendingLine;
   readonly #loop: Loop;
   readonly #abort = new AbortController();
   readonly #active = new Set<Promise<void>>();
@@ -94,7 +101,7 @@ export class Forwarder {
   /** Which kind of request met the present fault of the breaker. */
   #faultMetBy: 'store' | 'question' = 'store';
   #lastDeliveredAt: number | null = null;
-  #order: 'oldest' | 'newest' = 'oldest';
+  #order: 'oldest' | 'newest' = 'newest';
   /** Learnt from 413 answers; forgotten at `resume` and restart. */
   #requestBytesMax: number;
   #offWork: (() => void) | null = null;
@@ -108,6 +115,13 @@ export class Forwarder {
     this.#breaker = new Breaker(options.clock, random);
     this.#contact = new Contact(options.client, options.clock, random);
     this.#requestBytesMax = options.destination.batch.bytesMax;
+    this.#bandwidth = options.bandwidth ?? new Bandwidth(unlimited, 'UTC', options.clock);
+    this.#line = new SendingLine({
+      bounds: { parallel: options.destination.parallel, bytesMax: options.destination.batch.bytesMax },
+      bandwidth: this.#bandwidth,
+      clock: options.clock,
+      room: () => this.#loop.notify(),
+    });
     this.#loop = new Loop({
       round: () => this.#round(),
       failed: (error) => options.log.error({ error }, 'forward round failed'),
@@ -143,6 +157,18 @@ export class Forwarder {
     this.#loop.notify();
   }
 
+  /** An operator's rate limit in Mbit/s (null: none, 0: nothing is sent), until it is cleared or the process ends. */
+  limitBandwidth(mbitPerSecond: number | null): void {
+    this.#bandwidth.set(mbitPerSecond);
+    this.#line.limitChanged();
+  }
+
+  /** The configured limit counts again. */
+  clearBandwidth(): void {
+    this.#bandwidth.clear();
+    this.#line.limitChanged();
+  }
+
   state(): DestinationState {
     const { fault } = this.#breaker;
     const waitMs = this.#breaker.waitMs();
@@ -154,6 +180,7 @@ export class Forwarder {
       lastDeliveredAt: this.#lastDeliveredAt,
       nextAttemptAt: heldBack ? Math.ceil(this.#options.clock.now() + waitMs) : null,
       inFlight: this.#active.size,
+      line: this.#line.state(),
       counters: { ...this.#counters },
     };
   }
@@ -161,23 +188,29 @@ export class Forwarder {
   /** Fills the free places with batches; returns after how long to look again. */
   async #round(): Promise<number> {
     const { spool, clock, destination } = this.#options;
-    while (this.#paused === null && this.#active.size < destination.parallel) {
+    while (this.#paused === null) {
+      const stoppedMs = this.#line.stoppedMs();
+      if (stoppedMs > 0) return stoppedMs;
+      const room = this.#line.room();
+      if (room === 'none') return Infinity;
       const permit = this.#breaker.permit();
       if (permit === 'wait') return this.#breaker.waitMs();
       const probe = permit === 'probe';
       const items = await spool.takeForward(destination.name, {
         instancesMax: probe ? 1 : destination.batch.instancesMax,
-        bytesMax: this.#requestBytesMax,
-        spread: destination.parallel * requestsPerPlace,
+        bytesMax: Math.min(this.#requestBytesMax, this.#line.requestBytes),
+        spread: this.#line.places * requestsPerPlace,
         spreadBytesMin,
-        order: this.#nextOrder(),
+        order: this.#order,
+        statOnly: room === 'stat',
       });
-      if (items.length === 0) {
+      if (items.length > 0) this.#launch(items, probe);
+      else if (room === 'stat') return Infinity;
+      else {
         const next = await spool.nextForwardAt(destination.name);
         const workMs = next === null ? Infinity : next - clock.now();
         return Math.min(workMs, this.#askWhereDue(probe, next === null));
       }
-      this.#launch(items, probe);
     }
     return Infinity;
   }
@@ -212,14 +245,12 @@ export class Forwarder {
     this.#loop.notify();
   }
 
-  #nextOrder(): 'oldest' | 'newest' {
-    this.#order = this.#order === 'oldest' ? 'newest' : 'oldest';
-    return this.#order;
-  }
-
   #launch(items: readonly ForwardItem[], probe: boolean): void {
     if (probe) this.#breaker.probeBegins();
-    const carried = this.#carry(items, probe).finally(() => {
+    const stat = items.some(({ priority }) => priority === 'stat');
+    // Stat work takes no turn of the others, fresh or old.
+    if (!stat) this.#order = this.#order === 'oldest' ? 'newest' : 'oldest';
+    const carried = this.#carry(items, probe, this.#line.enter(stat)).finally(() => {
       this.#active.delete(carried);
       this.#loop.notify();
     });
@@ -227,27 +258,35 @@ export class Forwarder {
   }
 
   /** One batch from taken to settled: every item is settled exactly once. */
-  async #carry(items: readonly ForwardItem[], probe: boolean): Promise<void> {
+  async #carry(items: readonly ForwardItem[], probe: boolean, passage: Passage): Promise<void> {
     const { spool, log } = this.#options;
     let settlements: readonly ForwardSettlement[];
     try {
-      settlements = await this.#deliver(items, probe);
+      settlements = await this.#deliver(items, probe, passage);
     } catch (error) {
       log.error({ error }, 'batch failed on our side');
       if (probe) this.#breaker.probeEnded();
       settlements = items.map((item) => this.#settler.unclear(item, items.length));
+      passage.leave(null);
     }
     await settleDurably(() => spool.settleForward(settlements), log, this.#abort.signal);
     this.#count(items, settlements);
   }
 
-  async #deliver(items: readonly ForwardItem[], probe: boolean): Promise<ForwardSettlement[]> {
+  async #deliver(
+    items: readonly ForwardItem[],
+    probe: boolean,
+    passage: Passage,
+  ): Promise<ForwardSettlement[]> {
     const { client, spool } = this.#options;
     const { ready, unread, repeated } = await readyBatch(spool, items);
     const known = await this.#prior.complete(ready, this.#abort.signal);
     const { present, toSend } = await askForUnknown(client, known, this.#abort.signal);
-    const sent = toSend.length > 0 ? await this.#send(toSend, probe) : [];
-    if (toSend.length === 0 && probe) this.#breaker.probeEnded();
+    const sent = toSend.length > 0 ? await this.#send(toSend, probe, passage) : [];
+    if (toSend.length === 0) {
+      passage.leave(null);
+      if (probe) this.#breaker.probeEnded();
+    }
     return [
       ...unread.map((each) => this.#settler.unread(each)),
       ...repeated.map((item) => this.#settler.nextInLine(item, false)),
@@ -256,9 +295,12 @@ export class Forwarder {
     ];
   }
 
-  async #send(batch: readonly ReadyItem[], probe: boolean): Promise<ForwardSettlement[]> {
+  async #send(batch: readonly ReadyItem[], probe: boolean, passage: Passage): Promise<ForwardSettlement[]> {
     const { client, spool } = this.#options;
-    const { answer, unread } = await sendBatch(client, spool, batch, this.#abort.signal);
+    const store: ArchiveClient['store'] = (items, signal) =>
+      passage.send(items, signal, (paced, either) => client.store(paced, either));
+    const { answer, unread } = await sendBatch({ store }, spool, batch, this.#abort.signal);
+    passage.leave(answer);
     if (unread !== null && answer.kind !== 'answered') {
       if (probe) this.#breaker.probeEnded();
       return batch.map(({ item }) =>

@@ -266,6 +266,16 @@ const families: readonly Family[] = [
     'counter',
   ),
   perDestination(
+    'gantry_destination_goodput_bits_per_second',
+    'Bits of images that leave a second while something is under way; left out before enough was sent.',
+    ({ line }) => (line.measuredMbitPerSecond === null ? null : line.measuredMbitPerSecond * 1e6),
+  ),
+  perDestination(
+    'gantry_destination_limit_bits_per_second',
+    'Rate limit in force; left out where there is none.',
+    ({ line }) => (line.limitMbitPerSecond === null ? null : line.limitMbitPerSecond * 1e6),
+  ),
+  perDestination(
     'gantry_last_forward_timestamp_seconds',
     'When the archive last took an instance.',
     ({ lastDeliveredAt }) => seconds(lastDeliveredAt),

@@ -86,6 +86,17 @@ export interface DestinationInput {
   readonly cannotVerifySince: number | null;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  readonly line: LineInput;
+}
+
+/** How fast it is sent to. Mbit/s; null: no limit, 0: nothing is sent. */
+export interface LineInput {
+  readonly goodputBytesPerSecond: number | null;
+  readonly limit: {
+    readonly mbitPerSecond: number | null;
+    readonly because: 'operator' | 'window' | 'setting';
+    readonly until: number | null;
+  };
 }
 
 /** Callers invent AE titles where unknown ones are accepted: the page lists the latest ones only. */
@@ -114,6 +125,10 @@ const removed: Omit<DestinationInput, 'state'> = {
   cannotVerifySince: null,
   bytesSent: 0,
   tlsDaysLeft: null,
+  line: {
+    goodputBytesPerSecond: null,
+    limit: { mbitPerSecond: null, because: 'setting', until: null },
+  },
 };
 
 /** Puts the report together and judges it. Pure. */
@@ -186,7 +201,24 @@ function destinationReport(facts: GatheredDestination): DestinationReport {
     queuedBytes: facts.queuedBytes,
     bytesSent: facts.bytesSent,
     tlsDaysLeft: facts.tlsDaysLeft,
+    line: lineReport(facts.line),
   };
+}
+
+function lineReport({ goodputBytesPerSecond, limit }: LineInput): DestinationReport['line'] {
+  const { mbitPerSecond, because, until } = limit;
+  const measured = goodputBytesPerSecond === null ? null : megabits(goodputBytesPerSecond);
+  return {
+    measuredMbitPerSecond: measured,
+    limitMbitPerSecond: mbitPerSecond,
+    limitBecause: because,
+    limitUntil: isoOrNull(until),
+  };
+}
+
+/** With three digits that mean something. */
+function megabits(bytesPerSecond: number): number {
+  return Number(((bytesPerSecond * 8) / 1e6).toPrecision(3));
 }
 
 function gatherModalities({ modalities, counts }: StatusInputs): [string, ModalityReport][] {

@@ -157,6 +157,19 @@ export interface DestinationReport {
   readonly queuedBytes: number;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  readonly line: LineReport;
+}
+
+/** Megabits (1,000,000 bits) of images a second, without what TLS and TCP put around them. */
+export interface LineReport {
+  /** What leaves while something is under way; null before enough was sent since start to tell. */
+  readonly measuredMbitPerSecond: number | null;
+  /** The limit in force; null: none, 0: nothing is sent. */
+  readonly limitMbitPerSecond: number | null;
+  /** Set by a command, by a window of the configuration that is open, or by the configuration otherwise. */
+  readonly limitBecause: 'operator' | 'window' | 'setting';
+  /** When another limit comes into force by itself, or null. */
+  readonly limitUntil: string | null;
 }
 
 export interface MachineReport {

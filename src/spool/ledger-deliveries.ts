@@ -6,6 +6,7 @@ import {
   type ForwardLimits,
   type ForwardSettlement,
   type ObjectId,
+  type Priority,
   priorities,
   type ProofItem,
   type ProofSettlement,
@@ -20,11 +21,12 @@ const dueMsMax = 2 * 3_600_000;
 function nextStudy(
   db: LedgerDatabase,
   destination: string,
-  order: ForwardLimits['order'],
+  { order, statOnly = false }: ForwardLimits,
   now: number,
-): string | null {
+): { study: string; priority: Priority } | null {
   // One query a priority: the index then gives the order, and nothing is sorted.
-  for (let priority = priorities.length - 1; priority >= 0; priority -= 1) {
+  const lowest = priorities.indexOf(statOnly ? 'stat' : 'routine');
+  for (let priority = priorities.length - 1; priority >= lowest; priority -= 1) {
     const row = db.get(
       `SELECT study_key FROM delivery INDEXED BY delivery_queued
        WHERE destination = ? AND priority = ? AND state = 'queued' AND in_flight = 0 AND (due_at <= ? OR due_at > ?)
@@ -34,7 +36,8 @@ function nextStudy(
       now,
       now + dueMsMax,
     );
-    if (row !== undefined) return row['study_key'] as string;
+    if (row !== undefined)
+      return { study: row['study_key'] as string, priority: priorities[priority] ?? 'routine' };
   }
   return null;
 }
@@ -77,8 +80,9 @@ export function takeForward(
   limits: ForwardLimits,
   now: number,
 ): ForwardItem[] {
-  const study = nextStudy(db, destination, limits.order, now);
-  if (study === null) return [];
+  const next = nextStudy(db, destination, limits, now);
+  if (next === null) return [];
+  const { study, priority } = next;
   const rows = db.all(
     `SELECT d.instance, i.object_id, i.prepared_id, i.prepared_bytes, d.bytes, d.attempts, d.unknowns,
        d.first_attempt_at, d.batch_max, ${chosenForm} AS form
@@ -125,6 +129,7 @@ export function takeForward(
       studyKey: study as UidKey,
       archiveHad,
       bytes: size,
+      priority,
       attempts: row['attempts'] as number,
       unknowns: row['unknowns'] as number,
       firstAttemptAt,

@@ -80,7 +80,16 @@ export function find(db: LedgerDatabase, uidKey: UidKey): KnownInstance[] {
 
 /** Enters instances; one whose object is known already is left as it is. */
 export function admit(db: LedgerDatabase, instances: readonly NewInstance[]): void {
-  for (const instance of instances) admitOne(db, instance);
+  for (const instance of instances) admitOne(db, { ...instance, priority: studyPriority(db, instance) });
+}
+
+/** What comes late of a study that is stat is stat too. */
+function studyPriority(db: LedgerDatabase, { studyKey, priority }: NewInstance): number {
+  const latest = db.get(
+    'SELECT priority FROM instance WHERE study_key = ? ORDER BY seq DESC LIMIT 1',
+    studyKey,
+  );
+  return Math.max(priority, (latest?.['priority'] as number | undefined) ?? 0);
 }
 
 function admitOne(db: LedgerDatabase, instance: NewInstance): void {

@@ -8,6 +8,7 @@ import {
   type DestinationCounts,
   type ModalityCounts,
   type ObjectId,
+  priorities,
   type ProofKind,
   type QueueEntry,
   type SettledStudy,
@@ -183,6 +184,22 @@ export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): n
     derive(db, seq, now);
   }
   return matches.length;
+}
+
+/** Makes what is queued of the objects' studies stat; what still comes of them is it too. Returns how many were not. */
+export function hurry(db: LedgerDatabase, objectIds: readonly ObjectId[]): number {
+  const stat = priorities.indexOf('stat');
+  const studies = `(SELECT study_key FROM instance
+    WHERE object_id IN (SELECT value FROM json_each(?)) AND gone IS NULL)`;
+  const ids = JSON.stringify(objectIds);
+  db.run(`UPDATE instance SET priority = ? WHERE study_key IN ${studies}`, stat, ids);
+  const { changes } = db
+    .statement(
+      `UPDATE delivery SET priority = ? WHERE state = 'queued' AND priority < ? AND instance IN
+         (SELECT seq FROM instance WHERE study_key IN ${studies})`,
+    )
+    .run(stat, stat, ids);
+  return Number(changes);
 }
 
 /**

@@ -316,6 +316,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return count;
   }
 
+  /** Makes what waits of the objects' studies stat. Returns how many deliveries were not. */
+  hurry(objectIds: readonly ObjectId[]): Promise<number> {
+    return this.#db.call('hurry', objectIds).finally(() => this.#workMade());
+  }
+
   /**
    * An operator's decision: the deliveries are given up, and objects nobody needs any more are deleted. A later
    * identical image is taken in afresh.

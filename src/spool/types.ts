@@ -156,6 +156,8 @@ export interface ForwardItem extends DeliveryKey {
   readonly sentId: ObjectId;
   /** Of the object that is sent. */
   readonly bytes: number;
+  /** `stat` where any of the batch is. */
+  readonly priority: Priority;
   /**
    * Whether the archive knew the study before we first sent any of it, or would not say: then it may hold the
    * instance already, with other bytes, and keep those while it answers "stored". Null where it was not asked yet.
@@ -178,6 +180,8 @@ export interface ForwardLimits {
   readonly spreadBytesMin?: number;
   /** Whether the oldest or the newest waiting study is served; alternating keeps both alive. */
   readonly order: 'oldest' | 'newest';
+  /** Nothing but what is stat. */
+  readonly statOnly?: boolean;
 }
 
 /** How an attempt ended for one instance. */

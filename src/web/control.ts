@@ -28,6 +28,11 @@ const state = z.enum(deliveryStateViews);
 const byIds = z.strictObject({ objectIds: z.array(objectId).min(1).max(objectIdsMax) });
 const byFilter = z.strictObject({ destination: destination.optional(), state: state.optional() });
 const resolution = z.strictObject({ objectId, choice: z.enum(['forward', 'discard']) });
+const bandwidthLimit = z.strictObject({
+  destination,
+  mbitPerSecond: z.number().min(0).max(100_000).nullable(),
+});
+const oneDestination = z.strictObject({ destination });
 const queueQuery = z.strictObject({
   state: state.optional(),
   destination: destination.optional(),
@@ -98,6 +103,7 @@ export class ControlServer {
         after: query.after ?? null,
       });
     });
+    app.get('/bandwidth', async () => ({ destinations: await operator.bandwidth() }));
     app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
     app.get('/receipts/:studyKey', (request) =>
       operator.receipt(parse(studyParams, request.params).studyKey),
@@ -120,6 +126,18 @@ export class ControlServer {
     app.post('/queue/resolve', async ({ body }) => {
       const { objectId: id, choice } = parse(resolution, body);
       return done('resolve', await operator.resolve(id, choice));
+    });
+    app.post('/queue/hurry', async ({ body }) =>
+      done('hurry', await operator.hurry(parse(byIds, body).objectIds)),
+    );
+    app.post('/bandwidth/set', async ({ body }) => {
+      const { destination: name, mbitPerSecond } = parse(bandwidthLimit, body);
+      await operator.limitBandwidth(name, mbitPerSecond);
+      return done('bandwidth set', 1);
+    });
+    app.post('/bandwidth/clear', async ({ body }) => {
+      await operator.clearBandwidth(parse(oneDestination, body).destination);
+      return done('bandwidth clear', 1);
     });
     app.post('/scrub', () => operator.scrub());
   }

@@ -69,6 +69,18 @@ export interface ReceiptSummary {
   readonly instances: number;
 }
 
+/** The rate limit of one destination. Mbit/s; null: none, 0: nothing is sent. */
+export interface BandwidthView {
+  readonly destination: string;
+  readonly mbitPerSecond: number | null;
+  /** `operator`: set by a command; `window`: one of the configuration is open; `setting`: what it says otherwise. */
+  readonly because: 'operator' | 'window' | 'setting';
+  /** When another limit comes into force by itself (ms since the epoch), or null. */
+  readonly until: number | null;
+  /** What was measured, Mbit/s; null before enough was sent. */
+  readonly measuredMbitPerSecond: number | null;
+}
+
 /** What an operator can ask of a running gateway. Every count is of deliveries changed. */
 export interface Operator {
   list(filter: QueueFilter): Promise<QueuePage>;
@@ -82,6 +94,16 @@ export interface Operator {
   /** Gives up deliveries for good. */
   discard(selection: Selection): Promise<number>;
   resolve(objectId: string, choice: ConflictChoice): Promise<number>;
+  /** Makes what waits of the studies of these objects stat: it goes before all else. */
+  hurry(objectIds: readonly string[]): Promise<number>;
+  bandwidth(): Promise<readonly BandwidthView[]>;
+  /**
+   * Limits a destination until the limit is cleared or the process ends; counts at once.
+   * @throws GantryError DESTINATION_UNKNOWN
+   */
+  limitBandwidth(destination: string, mbitPerSecond: number | null): Promise<void>;
+  /** The configured limit counts again. @throws GantryError DESTINATION_UNKNOWN */
+  clearBandwidth(destination: string): Promise<void>;
   scrub(): Promise<ScrubReport>;
   receipts(): Promise<readonly ReceiptSummary[]>;
   /**

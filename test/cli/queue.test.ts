@@ -51,6 +51,18 @@ const operator: Operator = {
   release: (chosen) => answer(['release', chosen], countOf(chosen)),
   discard: (chosen) => answer(['discard', chosen], countOf(chosen)),
   resolve: (objectId, choice) => answer(['resolve', objectId, choice], countOf({ objectId })),
+  hurry: (objectIds) => answer(['hurry', objectIds], countOf(objectIds)),
+  bandwidth: async () => [
+    {
+      destination: 'cloud',
+      mbitPerSecond: 2,
+      because: 'window',
+      until: 1_795_513_452_000,
+      measuredMbitPerSecond: 1.93456,
+    },
+  ],
+  limitBandwidth: async (...limit) => void asked.push(['limit', ...limit]),
+  clearBandwidth: async (name) => void asked.push(['clear', name]),
   scrub: async () => ({ objects: 0, bytes: 0, damaged: [], missing: [], seconds: 0 }),
   receipts: async () => [],
   receipt: async () => ({}),
@@ -88,6 +100,9 @@ describe('a command that was not given as it must be', () => {
     ['no object id', ['queue', 'retry', known, uid], 'USAGE_OBJECT_ID', /32 digits.*\n.*"gantry queue ls"/],
     ['nothing to resolve', ['queue', 'resolve', uid, 'forward'], 'USAGE_OBJECT_ID', /"gantry queue ls"/],
     ['no choice', ['queue', 'resolve', known, 'perhaps'], 'USAGE_CHOICE', /"forward" or "discard"/],
+    ['no object to hurry', ['queue', 'hurry', uid], 'USAGE_OBJECT_ID', /"gantry queue ls"/],
+    ['no limit', ['bandwidth', 'set', 'cloud', 'fast'], 'USAGE_BANDWIDTH', /0 to 100000 nor "unlimited"/],
+    ['a limit below 0', ['bandwidth', 'set', 'cloud', '-2'], 'USAGE_BANDWIDTH', /megabits a second/],
     ['no study key', ['receipts', 'show', uid], 'USAGE_STUDY_KEY', /"gantry receipts ls"/],
     [
       'nothing chosen',
@@ -163,4 +178,42 @@ test('queue ls pages through: each listing says how to go on', async () => {
     after = next === undefined ? [] : ['--after', next];
   }
   expect(seen).toEqual(entries.map(({ objectId }) => objectId));
+});
+
+describe('the line', () => {
+  const inForce = 'at most 2 Mbit/s (window of the configuration, until 2026-11-24T09:44:12.000Z)';
+
+  test('shows the limit in force, why, until when, and what was measured', async () => {
+    const { code, stdout } = await run('bandwidth', 'show');
+    expect(code).toBe(0);
+    expect(stdout).toContain(inForce);
+    expect(stdout).toContain('measured 1.93 Mbit/s');
+  });
+
+  test.each<[args: string[], question: unknown[]]>([
+    [
+      ['set', 'cloud', '0.5'],
+      ['limit', 'cloud', 0.5],
+    ],
+    [
+      ['set', 'cloud', '0'],
+      ['limit', 'cloud', 0],
+    ],
+    [
+      ['set', 'cloud', 'unlimited'],
+      ['limit', 'cloud', null],
+    ],
+    [
+      ['clear', 'cloud'],
+      ['clear', 'cloud'],
+    ],
+  ])('bandwidth %j asks the gateway and says what counts now', async (args, question) => {
+    expect(await run('bandwidth', ...args)).toEqual({ code: 0, stdout: `cloud: ${inForce}.\n`, stderr: '' });
+    expect(asked).toEqual([question]);
+  });
+
+  test('a study is hurried by an object of it', async () => {
+    expect(await run('queue', 'hurry', known)).toMatchObject({ code: 0, stdout: '1 hurried.\n' });
+    expect(asked).toEqual([['hurry', [known]]]);
+  });
 });

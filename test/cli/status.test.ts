@@ -7,7 +7,7 @@ import type { DestinationReport } from '../../src/health/status.ts';
 import { ControlServer } from '../../src/web/control.ts';
 import type { Operator } from '../../src/web/operator.ts';
 import { SettableStatus } from '../web/harness.ts';
-import { exampleDestination, workingReport } from '../web/reports.ts';
+import { exampleDestination, workingReport, minutesBefore } from '../web/reports.ts';
 import { command } from './command.ts';
 
 const status = new SettableStatus(workingReport);
@@ -44,6 +44,7 @@ test.each<[state: DestinationReport['state'], words: string]>([
     '0',
     '48213',
     exampleDestination.lastVerifiedAt,
+    'measured 5.8 Mbit/s',
     '',
   ]);
 });
@@ -54,6 +55,20 @@ test('a destination that has confirmed nothing says so', async () => {
   const { stdout } = await command('status', '--data', data);
   expect(cellsOf(stdout, 'destination')[5]).toBe('last confirmed');
   expect(cellsOf(stdout, 'cloud')[5]).toBe('not since the start');
+});
+
+test('a limit says how much, why and until when', async () => {
+  const line = {
+    measuredMbitPerSecond: null,
+    limitMbitPerSecond: 0,
+    limitBecause: 'window',
+    limitUntil: minutesBefore(-10),
+  } as const;
+  status.report = { ...workingReport, destinations: { cloud: { ...exampleDestination, line } } };
+  const { stdout } = await command('status', '--data', data);
+  expect(cellsOf(stdout, 'cloud')[6]).toBe(
+    `not measured yet; nothing is sent (window of the configuration, until ${minutesBefore(-10)})`,
+  );
 });
 
 /** The cells of the row that begins with the given one. */

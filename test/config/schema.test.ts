@@ -47,7 +47,8 @@ describe('defaults', () => {
       proxy: null,
       verify: 'wado-metadata',
       digestSample: 0.01,
-      parallel: 4,
+      parallel: 8,
+      bandwidth: { mbitPerSecond: null, windows: [] },
       http2: false,
     });
     expect(config.routes.default.to).toEqual(['cloud']);

@@ -44,6 +44,12 @@ test('puts counts and states together under the configured names', () => {
     queuedBytes: 2000,
     bytesSent: 12_345,
     tlsDaysLeft: 60,
+    line: {
+      measuredMbitPerSecond: 5.8,
+      limitMbitPerSecond: 2,
+      limitBecause: 'window',
+      limitUntil: '2026-01-15T13:00:00.000Z',
+    },
     lastDeliveredAt: '2026-01-15T11:59:58.000Z',
     lastVerifiedAt: '2026-01-15T11:59:59.000Z',
     nextAttemptAt: null,

@@ -29,6 +29,14 @@ const entry: QueueEntryView = {
   reason: { code: 'FORWARD_UNKNOWN', words: 'The archive never said whether it has it.' },
 };
 
+const cloudLimit = {
+  destination: 'cloud',
+  mbitPerSecond: 2,
+  because: 'window',
+  until: 1_795_513_452_000,
+  measuredMbitPerSecond: 1.9,
+} as const;
+
 /** Remembers what it was asked. */
 class RecordingOperator implements Operator {
   readonly asked: unknown[] = [];
@@ -43,6 +51,11 @@ class RecordingOperator implements Operator {
   release: Operator['release'] = (selection) => this.#answer(['release', selection], 2);
   discard: Operator['discard'] = (selection) => this.#answer(['discard', selection], 3);
   resolve: Operator['resolve'] = (id, choice) => this.#answer(['resolve', id, choice], 1);
+  hurry: Operator['hurry'] = (ids) => this.#answer(['hurry', ids], 4);
+  bandwidth: Operator['bandwidth'] = () => this.#answer(['bandwidth'], [cloudLimit]);
+  limitBandwidth: Operator['limitBandwidth'] = (name, mbit) =>
+    this.#answer(['limitBandwidth', name, mbit], undefined);
+  clearBandwidth: Operator['clearBandwidth'] = (name) => this.#answer(['clearBandwidth', name], undefined);
   scrub: Operator['scrub'] = () =>
     this.#answer(['scrub'], { objects: 5, bytes: 6, damaged: [objectId], missing: [], seconds: 1 });
   receipts: Operator['receipts'] = () =>
@@ -93,6 +106,11 @@ describe('the control socket', () => {
     expect(await client.release({ state: 'held' })).toBe(2);
     expect(await client.discard({ destination: 'cloud', state: 'quarantined' })).toBe(3);
     expect(await client.resolve(objectId, 'forward')).toBe(1);
+    expect(await client.hurry([objectId])).toBe(4);
+    expect(await client.bandwidth()).toEqual([cloudLimit]);
+    await client.limitBandwidth('cloud', 0.5);
+    await client.limitBandwidth('cloud', null);
+    await client.clearBandwidth('cloud');
     expect(await client.scrub()).toMatchObject({ objects: 5, damaged: [objectId] });
     expect(await client.receipts()).toMatchObject([{ studyKey, instances: 300 }]);
     expect(await client.receipt(studyKey)).toEqual({ signed: true });
@@ -104,6 +122,11 @@ describe('the control socket', () => {
       ['release', { state: 'held' }],
       ['discard', { destination: 'cloud', state: 'quarantined' }],
       ['resolve', objectId, 'forward'],
+      ['hurry', [objectId]],
+      ['bandwidth'],
+      ['limitBandwidth', 'cloud', 0.5],
+      ['limitBandwidth', 'cloud', null],
+      ['clearBandwidth', 'cloud'],
       ['scrub'],
       ['receipts'],
       ['receipt', studyKey],
@@ -120,6 +143,8 @@ describe('the control socket', () => {
       message: /objectIds\.0: must be an object id/,
     });
     await expect(client.retry({ stat: 'held' } as object)).rejects.toMatchObject({ message: /stat/ });
+    await expect(client.limitBandwidth('cloud', -1)).rejects.toMatchObject({ message: /mbitPerSecond/ });
+    await expect(client.hurry([])).rejects.toMatchObject({ message: /objectIds/ });
     await expect(client.list({ limit: 100_000 })).rejects.toMatchObject({ message: /limit/ });
     expect(operator.asked).toEqual([]);
     await expect(client.receipt('cd'.repeat(16))).rejects.toMatchObject({

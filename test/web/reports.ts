@@ -30,6 +30,12 @@ export const exampleDestination: DestinationReport = {
   queuedBytes: 0,
   bytesSent: 25_300_000_000,
   tlsDaysLeft: 71,
+  line: {
+    measuredMbitPerSecond: 5.8,
+    limitMbitPerSecond: null,
+    limitBecause: 'setting',
+    limitUntil: null,
+  },
 };
 
 export const exampleModality: ModalityReport = {

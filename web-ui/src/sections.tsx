@@ -3,7 +3,14 @@ import type { DestinationReport, MachineReport, StatusReport } from '../../src/h
 import type { PageView } from '../../src/web/view.ts';
 import { bytes, counted, duration, nouns, number, type TimeFrame } from './format.ts';
 import { Ago, Bar, Card, DoThis, Fact, Facts, Foreign, State } from './parts.tsx';
-import { boxWords, certificateWords, destinationWords, parkedWords, roomWords } from './words.ts';
+import {
+  boxWords,
+  certificateWords,
+  destinationWords,
+  parkedWords,
+  roomWords,
+  sendingWords,
+} from './words.ts';
 
 interface SectionProps {
   readonly report: StatusReport;
@@ -75,6 +82,7 @@ export function Destinations({ report, frame }: SectionProps): JSX.Element {
 function Destination(props: { name: string; one: DestinationReport; frame: TimeFrame }): JSX.Element {
   const { name, one, frame } = props;
   const confirmedAt = one.lastVerifiedAt ?? one.lastDeliveredAt;
+  const line = sendingWords(one, frame);
   return (
     <li>
       <p class="row-head">
@@ -100,6 +108,7 @@ function Destination(props: { name: string; one: DestinationReport; frame: TimeF
         <Fact name="Confirmed">{number(one.verified, frame)}</Fact>
         {one.accepted === 0 ? null : <Fact name="Accepted, unchecked">{number(one.accepted, frame)}</Fact>}
         <Fact name="Sent since start">{bytes(one.bytesSent, frame)}</Fact>
+        {line === null ? null : <Fact name="Line">{line}</Fact>}
         {one.tlsDaysLeft === null ? null : (
           <Fact name="Certificate">
             <State words={certificateWords(one.tlsDaysLeft, frame)} />

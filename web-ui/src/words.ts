@@ -7,7 +7,7 @@ import type {
   TlsReport,
   Verdict,
 } from '../../src/health/status.ts';
-import { ago, clockTime, counted, nouns, type TimeFrame } from './format.ts';
+import { ago, clockTime, counted, nouns, number, type TimeFrame } from './format.ts';
 
 /** How a state is shown: each tone has a colour and, so that it does not hang on colour, a shape of its own. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'idle';
@@ -211,6 +211,20 @@ export function certificateWords(daysLeft: number, frame: TimeFrame): StateWords
   if (daysLeft <= 0) return { tone: 'bad', word: 'expired', detail: null };
   const word = `${counted(Math.floor(daysLeft), nouns.day, frame)} left`;
   return { tone: daysLeft <= 7 ? 'warn' : 'ok', word, detail: null };
+}
+
+/** How fast it goes to an archive, and why not faster; null where nothing is known of either. */
+export function sendingWords(one: DestinationReport, frame: TimeFrame): string | null {
+  const { measuredMbitPerSecond, limitMbitPerSecond, limitBecause, limitUntil } = one.line;
+  const measured =
+    measuredMbitPerSecond === null ? [] : [`measured ${number(measuredMbitPerSecond, frame)} Mbit/s`];
+  const by = limitBecause === 'operator' ? ' by command' : '';
+  const until = limitUntil === null ? '' : ` until ${clockTime(Date.parse(limitUntil), frame)}`;
+  const least = limitMbitPerSecond === null ? '' : `${number(limitMbitPerSecond, frame)} Mbit/s`;
+  const limit = limitMbitPerSecond === 0 ? 'nothing is sent' : `at most ${least}`;
+  const limits = limitMbitPerSecond === null ? [] : [`${limit}${by}${until}`];
+  const words = [...measured, ...limits].join('; ');
+  return words === '' ? null : words;
 }
 
 /** The way in with TLS. */
