@@ -340,6 +340,26 @@ describe('work', () => {
     await stop();
   });
 
+  it('gives stat alone where asked, makes a whole study stat when told, and what comes of it later', async () => {
+    using data = temporaryDirectory();
+    const { spool, stop } = await openSpool(data.path);
+    const inStudy = (study: string) => admit(spool, testInstance({ study, bytes: 1000 }));
+    for (const study of ['1.1', '1.1', '1.2', '1.2', '1.3']) await inStudy(study);
+    const ids = (await entries(spool)).map(({ objectId }) => objectId);
+    expect(await take(spool, { statOnly: true } as never)).toEqual([]);
+
+    expect(await spool.hurry([ids[2] as ObjectId])).toBe(2);
+    expect(await spool.hurry([ids[3] as ObjectId])).toBe(0);
+    await inStudy('1.2');
+    await inStudy('1.1');
+    const hurried = await take(spool);
+    expect(hurried).toMatchObject([{ priority: 'stat' }, { priority: 'stat' }, { priority: 'stat' }]);
+    expect(hurried.slice(0, 2).map(({ objectId }) => objectId)).toEqual(ids.slice(2, 4));
+    expect(await take(spool, { statOnly: true } as never)).toEqual([]);
+    expect(await take(spool)).toMatchObject([{ priority: 'routine' }, { priority: 'routine' }, {}]);
+    await stop();
+  });
+
   it('holds back until the retry is due and then respects the smaller batch', async () => {
     using data = temporaryDirectory();
     const clock = new ManualClock();
