@@ -2,6 +2,7 @@ import { bodyText } from './bounded-body.ts';
 import { type DicomJson, isDicomJson, itemsOf, numberOf, textOf } from './dicom-json.ts';
 import { readNativeXml } from './native-xml.ts';
 import type { FailedInstance, ReferencedInstance } from './port.ts';
+import { parseStrictJson } from './strict-json.ts';
 
 /** PS3.18 §10.5.3.2, Annex I.2. */
 const tags = {
@@ -26,7 +27,8 @@ export const unreadableResponse: StoreResponse = { body: 'unreadable', reference
 
 /**
  * Reads the body of a STOW-RS answer by what it is, not by what its header says: DICOM JSON (one data set, or
- * some archives' list of them) or Native DICOM Model XML.
+ * some archives' list of them) or Native DICOM Model XML. What names an attribute twice is unreadable as a whole:
+ * one of the two would be overlooked, and it may be the failure.
  */
 export function readStoreResponse(bytes: Buffer, contentType: string | null): StoreResponse {
   const text = bodyText(bytes, contentType).trim();
@@ -44,7 +46,7 @@ export function readStoreResponse(bytes: Buffer, contentType: string | null): St
 }
 
 function readJson(text: string): readonly DicomJson[] {
-  const json: unknown = JSON.parse(text);
+  const json = parseStrictJson(text);
   const dataSets: readonly unknown[] = Array.isArray(json) ? json : [json];
   if (!dataSets.every(isDicomJson)) throw new SyntaxError('not the DICOM JSON model');
   return dataSets;
