@@ -127,7 +127,7 @@ class DicomWebClient implements ArchiveClient {
     }
     const response =
       read.kind === 'whole'
-        ? readStoreResponse(read.bytes, headerOf(answer, 'content-type'))
+        ? await readStoreResponse(read.bytes, headerOf(answer, 'content-type'))
         : unreadableResponse;
     return {
       kind: 'answered',

@@ -1,6 +1,5 @@
 import { bodyText } from './bounded-body.ts';
 import { type DicomJson, isDicomJson, itemsOf, numberOf, textOf } from './dicom-json.ts';
-import { readNativeXml } from './native-xml.ts';
 import type { FailedInstance, ReferencedInstance } from './port.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -30,11 +29,11 @@ export const unreadableResponse: StoreResponse = { body: 'unreadable', reference
  * some archives' list of them) or Native DICOM Model XML. What names an attribute twice is unreadable as a whole:
  * one of the two would be overlooked, and it may be the failure.
  */
-export function readStoreResponse(bytes: Buffer, contentType: string | null): StoreResponse {
+export async function readStoreResponse(bytes: Buffer, contentType: string | null): Promise<StoreResponse> {
   const text = bodyText(bytes, contentType).trim();
   if (text === '') return emptyResponse;
   try {
-    const dataSets = text.startsWith('<') ? [readNativeXml(text)] : readJson(text);
+    const dataSets = text.startsWith('<') ? [await readXml(text)] : readJson(text);
     return {
       body: 'parsed',
       referenced: dataSets.flatMap(referencedIn),
@@ -43,6 +42,12 @@ export function readStoreResponse(bytes: Buffer, contentType: string | null): St
   } catch {
     return unreadableResponse;
   }
+}
+
+/** The parser takes memory that most boxes never need: their archives answer in JSON. */
+async function readXml(text: string): Promise<DicomJson> {
+  const { readNativeXml } = await import('./native-xml.ts');
+  return readNativeXml(text);
 }
 
 function readJson(text: string): readonly DicomJson[] {
