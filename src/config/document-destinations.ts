@@ -1,49 +1,9 @@
 import { z } from 'zod';
-import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
+import { batch, clientCertificate } from './document-line.ts';
+import { auth } from './document-sign-in.ts';
+import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
 
 export const destinationsMax = 16;
-const mebibyte = 1024 * 1024;
-const gibibyte = 1024 * mebibyte;
-
-export const clientCertificate = z
-  .strictObject({
-    certFile: filePath.describe('PEM file with the certificate and its chain.'),
-    keyFile: filePath.describe('PEM file with the private key.'),
-  })
-  .describe('Client certificate for mutual TLS.');
-
-export const auth = z
-  .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('none') }).describe('No sign-in.'),
-    z
-      .strictObject({
-        type: z.literal('basic'),
-        user: shortText.describe('User name.'),
-        passwordFile: filePath.describe('File that holds the password.'),
-      })
-      .describe('HTTP Basic (RFC 7617).'),
-    z
-      .strictObject({
-        type: z.literal('bearer'),
-        tokenFile: filePath.describe('File that holds the token; read again when the archive refuses it.'),
-      })
-      .describe('Bearer token from a file (RFC 6750).'),
-    z
-      .strictObject({
-        type: z.literal('oauth2'),
-        tokenUrl: tokenUrl.describe('Token endpoint; https.'),
-        clientId: shortText.describe('Client id.'),
-        clientSecretFile: filePath.describe('File that holds the client secret.'),
-        scope: shortText.nullable().default(null).describe('Scope to ask for.'),
-        audience: shortText.nullable().default(null).describe('Audience to ask for.'),
-      })
-      .describe('OAuth 2.0 client credentials (RFC 6749 §4.4).'),
-    z
-      .strictObject({ type: z.literal('mtls'), ...clientCertificate.shape })
-      .describe('Mutual TLS alone (RFC 8446 §4.4.2).'),
-  ])
-  .default({ type: 'none' })
-  .describe('How this box signs in.');
 
 export const proxy = z
   .strictObject({
@@ -56,19 +16,6 @@ export const proxy = z
     params: { suggestion: 'Give both, or neither.' },
   })
   .describe('HTTP proxy (CONNECT).');
-
-export const batch = z
-  .strictObject({
-    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request.'),
-    bytesMax: z
-      .int()
-      .min(mebibyte)
-      .max(2 * gibibyte)
-      .default(64 * mebibyte)
-      .describe('Bytes in one request; a larger instance travels alone. AWS takes 1 GB, Azure 2 GB.'),
-  })
-  .prefault({})
-  .describe('How much travels in one request.');
 
 const stowDestination = z
   .strictObject({
@@ -110,6 +57,13 @@ const stowDestination = z
         path: ['clientCertificate'],
         message: 'repeats the certificate of "auth"',
         params: { suggestion: 'Keep one of the two.' },
+      });
+    if (entry.url.startsWith('http:') && entry.auth.type === 'aws-sigv4')
+      context.addIssue({
+        code: 'custom',
+        path: ['auth'],
+        message: 'leaves the images out of its signature, and plain http does not protect them',
+        params: { suggestion: 'Use an https address in "url".' },
       });
     const certificate = entry.auth.type === 'mtls' ? 'auth' : 'clientCertificate';
     if (entry.url.startsWith('http:') && (entry.auth.type === 'mtls' || entry.clientCertificate !== null))

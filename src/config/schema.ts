@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { modality, route } from './document.ts';
 import { documentShape } from './document.ts';
-import type { auth, batch, clientCertificate, destination, proxy } from './document-destinations.ts';
+import type { destination, proxy } from './document-destinations.ts';
+import type { batch, clientCertificate } from './document-line.ts';
+import type { auth } from './document-sign-in.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
 import { checkWhole } from './whole-rules.ts';
