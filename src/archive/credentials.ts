@@ -48,9 +48,11 @@ export function createCredentials(auth: AuthConfig, options: CredentialsOptions)
       });
     case 'bearer':
       return fromFile(async () => `Bearer ${await readSecretFile(auth.tokenFile, 'TOKEN_FILE_UNREADABLE')}`);
-    default:
-      return { headers: () => Promise.resolve({}), refresh: () => {}, close: () => Promise.resolve() };
+    case 'none':
+    case 'mtls':
+      break;
   }
+  return { headers: () => Promise.resolve({}), refresh: () => {}, close: () => Promise.resolve() };
 }
 
 /** Files are read for each request, so there is nothing to forget. */

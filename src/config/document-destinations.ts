@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, clientCertificate } from './document-line.ts';
 import { auth } from './document-sign-in.ts';
+import { profileNames } from './profiles.ts';
 import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
 
 export const destinationsMax = 16;
@@ -23,6 +24,13 @@ const stowDestination = z
     url: studiesUrl.describe(
       'Address of the studies service, ending in "/studies". Plain http sends images unencrypted: only inside a protected network.',
     ),
+    profile: z
+      .enum(profileNames)
+      .nullable()
+      .default(null)
+      .describe(
+        'Cloud service that this is: sets "verify", "batch", "parallel" and details of the sign-in to what suits it, wherever they are left out here. Built to the documentation of each service, not yet run against it.',
+      ),
     auth,
     clientCertificate: clientCertificate
       .nullable()
