@@ -24,7 +24,23 @@ const ownFaults = {
   PASSWORD_FILE_UNREADABLE: { side: 'sign-in', words: 'the password file{file} cannot be read' },
   TOKEN_FILE_UNREADABLE: { side: 'sign-in', words: 'the token file{file} cannot be read' },
   CLIENT_SECRET_FILE_UNREADABLE: { side: 'sign-in', words: 'the client secret file{file} cannot be read' },
-  OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id or secret' },
+  SERVICE_ACCOUNT_KEY_FILE_UNREADABLE: {
+    side: 'sign-in',
+    words: 'the service account key file{file} cannot be read',
+  },
+  SERVICE_ACCOUNT_KEY_FILE_INVALID: {
+    side: 'sign-in',
+    words: 'the file{file} is not the JSON key of a service account',
+  },
+  AWS_CREDENTIALS_FILE_UNREADABLE: {
+    side: 'sign-in',
+    words: 'the AWS credentials file{file} cannot be read',
+  },
+  AWS_CREDENTIALS_FILE_INVALID: {
+    side: 'sign-in',
+    words: 'the AWS credentials file{file} holds no access key under the configured name',
+  },
+  OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id, secret or key' },
   OAUTH_UNAVAILABLE: { side: 'line', words: 'the token service cannot be reached or is out of order' },
   OAUTH_ANSWER_INVALID: { side: 'setup', words: 'the token address does not answer like a token service' },
   CA_FILE_UNREADABLE: { side: 'setup', words: 'the certificate authority file{file} cannot be read' },

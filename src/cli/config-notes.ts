@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { systemErrorCode } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
+import { profileNotes } from './profile-notes.ts';
 
 /**
  * What a valid configuration may still suffer from on this machine: files it names that cannot be read, and
@@ -27,7 +28,7 @@ export async function configNotes(config: Config): Promise<string[]> {
       );
     }
   }
-  return notes;
+  return [...notes, ...profileNotes(config)];
 }
 
 interface NamedFile {

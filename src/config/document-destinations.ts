@@ -3,42 +3,11 @@ import { bandwidth } from './document-bandwidth.ts';
 import { dimseDestination } from './document-dimse.ts';
 import { folderDestination } from './document-folder.ts';
 import { batch, clientCertificate } from './document-line.ts';
-import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
+import { auth } from './document-sign-in.ts';
+import { profileNames } from './profiles.ts';
+import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
 
 export const destinationsMax = 16;
-
-export const auth = z
-  .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('none') }).describe('No sign-in.'),
-    z
-      .strictObject({
-        type: z.literal('basic'),
-        user: shortText.describe('User name.'),
-        passwordFile: filePath.describe('File that holds the password.'),
-      })
-      .describe('HTTP Basic (RFC 7617).'),
-    z
-      .strictObject({
-        type: z.literal('bearer'),
-        tokenFile: filePath.describe('File that holds the token; read again when the archive refuses it.'),
-      })
-      .describe('Bearer token from a file (RFC 6750).'),
-    z
-      .strictObject({
-        type: z.literal('oauth2'),
-        tokenUrl: tokenUrl.describe('Token endpoint; https.'),
-        clientId: shortText.describe('Client id.'),
-        clientSecretFile: filePath.describe('File that holds the client secret.'),
-        scope: shortText.nullable().default(null).describe('Scope to ask for.'),
-        audience: shortText.nullable().default(null).describe('Audience to ask for.'),
-      })
-      .describe('OAuth 2.0 client credentials (RFC 6749 §4.4).'),
-    z
-      .strictObject({ type: z.literal('mtls'), ...clientCertificate.shape })
-      .describe('Mutual TLS alone (RFC 8446 §4.4.2).'),
-  ])
-  .default({ type: 'none' })
-  .describe('How this box signs in.');
 
 export const proxy = z
   .strictObject({
@@ -58,6 +27,13 @@ const stowDestination = z
     url: studiesUrl.describe(
       'Address of the studies service, ending in "/studies". Plain http sends images unencrypted: only inside a protected network.',
     ),
+    profile: z
+      .enum(profileNames)
+      .nullable()
+      .default(null)
+      .describe(
+        'Cloud service that this is: sets "verify", "batch", "parallel" and details of the sign-in to what suits it, wherever they are left out here. Built to the documentation of each service, not yet run against it.',
+      ),
     auth,
     clientCertificate: clientCertificate
       .nullable()
@@ -98,6 +74,13 @@ const stowDestination = z
         path: ['clientCertificate'],
         message: 'repeats the certificate of "auth"',
         params: { suggestion: 'Keep one of the two.' },
+      });
+    if (entry.url.startsWith('http:') && entry.auth.type === 'aws-sigv4')
+      context.addIssue({
+        code: 'custom',
+        path: ['auth'],
+        message: 'leaves the images out of its signature, and plain http does not protect them',
+        params: { suggestion: 'Use an https address in "url".' },
       });
     const certificate = entry.auth.type === 'mtls' ? 'auth' : 'clientCertificate';
     if (entry.url.startsWith('http:') && (entry.auth.type === 'mtls' || entry.clientCertificate !== null))

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { modality } from './document.ts';
 import { documentShape } from './document.ts';
-import type { auth, destination, proxy } from './document-destinations.ts';
+import type { destination, proxy } from './document-destinations.ts';
 import type { batch, clientCertificate } from './document-line.ts';
 import type { route } from './document-routes.ts';
+import type { auth } from './document-sign-in.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
+import { fillProfiles } from './profiles.ts';
 import { checkWhole } from './whole-rules.ts';
 
 /** The one JSON document of a box. Defaults are filled in by parsing. */
@@ -41,7 +43,7 @@ export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
 
 /** Checks a whole document and fills in the defaults; never throws. */
 export function parseConfig(json: unknown): ParsedConfig {
-  const result = configSchema.safeParse(json);
+  const result = configSchema.safeParse(fillProfiles(json));
   if (result.success) return { ok: true, config: result.data };
   return { ok: false, problems: describeIssues(result.error.issues, json, configJsonSchema()) };
 }

@@ -103,8 +103,9 @@ export function preparedIds(db: LedgerDatabase): ObjectId[] {
 /** The prepared objects of instances. */
 export function preparedIdsOf(db: LedgerDatabase, objectIds: readonly ObjectId[]): ObjectId[] {
   return objectIds.flatMap((id) => {
-    const prepared = db.get('SELECT prepared_id FROM instance WHERE object_id = ?', id)?.['prepared_id'];
-    return typeof prepared === 'string' ? [prepared as ObjectId] : [];
+    const row = db.get('SELECT prepared_id FROM instance WHERE object_id = ?', id);
+    const prepared = (row?.['prepared_id'] ?? null) as ObjectId | null;
+    return prepared === null ? [] : [prepared];
   });
 }
 

@@ -9,7 +9,7 @@ export interface NewObject {
   readonly epochId: string;
   readonly writer: ObjectWriter;
   /** From here on the ledger, not this object's being written, says that its epoch is in use. */
-  ended(): void;
+  readonly ended: () => void;
 }
 
 /** Starts objects, and knows which epochs have one that is not entered in the ledger yet. */

@@ -41,7 +41,7 @@ export interface PreparedHost {
   noteWritten(bytes: number): void;
   open(objectId: ObjectId): Promise<OpenObject>;
   /** The received data set again. Null where there is no codec. */
-  readonly restore: CodecOptions['restore'] | null;
+  readonly codec: CodecOptions | null;
   now(): number;
 }
 
@@ -100,7 +100,8 @@ export class PreparedForms implements SpoolCodec {
     const { objectId, epochId, writer, ended } = this.#host.newObject();
     this.#unsettled.set(objectId, { sourceId, form: null, ended });
     return new Prepared(writer, objectId, {
-      ...this.#host,
+      failed: (error) => this.#host.failed(error),
+      noteWritten: (written) => this.#host.noteWritten(written),
       describe: (bytes, sha256, restoration) => ({
         ...source,
         kind: 'prepared',
@@ -129,49 +130,47 @@ export class PreparedForms implements SpoolCodec {
   }
 
   async #pass(passed: readonly ObjectId[]): Promise<void> {
-    const { store, ledger } = this.#host;
-    await ledger().call('passPrepare', passed);
+    await this.#host.ledger().call('passPrepare', passed);
     const without = new Set(passed);
     const useless = [...this.#unsettled].filter(([, { sourceId, form }]) => without.has(sourceId) && form);
-    await store().remove(useless.map(([id]) => id));
+    await this.#host.store().remove(useless.map(([id]) => id));
     for (const [id] of useless) this.#settled(id);
   }
 
   /** As {@link SpoolProof.givesBackReceived}. */
   async givesBackReceived(preparedId: ObjectId): Promise<boolean> {
-    const { ledger, restore, open } = this.#host;
-    if (await ledger().call('isProven', preparedId)) return true;
-    if (restore === null) return false;
-    await using prepared = await open(preparedId);
+    const { codec } = this.#host;
+    if (await this.#host.ledger().call('isProven', preparedId)) return true;
+    if (codec === null) return false;
+    await using prepared = await this.#host.open(preparedId);
     const { restoration } = prepared.facts;
     if (restoration === null) return false;
     const hash = createHash('sha256');
     try {
-      for await (const chunk of restore(prepared)) hash.update(chunk);
+      for await (const chunk of codec.restore(prepared)) hash.update(chunk);
     } catch {
       return false;
     }
     if (hash.digest('hex') !== restoration.dataSetSha256) return false;
-    await ledger().call('markProven', preparedId);
+    await this.#host.ledger().call('markProven', preparedId);
     return true;
   }
 
   async #settlePrepared(preparedId: ObjectId): Promise<void> {
-    const { store, ledger } = this.#host;
     const form = this.#unsettled.get(preparedId)?.form;
     if (form === undefined || form === null) {
-      if (await ledger().call('isProven', preparedId)) return;
+      if (await this.#host.ledger().call('isProven', preparedId)) return;
       throw new Error('settled without a durable prepared object');
     }
     // The volume was away meanwhile, and what was not settled was cleared up when it came back.
-    if (!store().has(preparedId)) {
-      await ledger().call('passPrepare', [form.objectId]);
+    if (!this.#host.store().has(preparedId)) {
+      await this.#host.ledger().call('passPrepare', [form.objectId]);
       this.#settled(preparedId);
       return;
     }
-    const used = await ledger().call('settlePrepared', form, true);
+    const used = await this.#host.ledger().call('settlePrepared', form, true);
     // Purged or discarded meanwhile.
-    if (!used) await store().remove([preparedId]);
+    if (!used) await this.#host.store().remove([preparedId]);
     this.#settled(preparedId);
   }
 

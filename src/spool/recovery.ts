@@ -144,10 +144,11 @@ async function adopt(
  * received is not on record. Where the ledger is new they may have been sent: kept to compare the archive's copy with.
  */
 async function settleStrays(
-  { ledger, store, log, describeUnreadable }: RecoveryParts,
+  parts: RecoveryParts,
   strays: readonly PreparedForm[],
   rebuilding: boolean,
 ): Promise<void> {
+  const { ledger, store, log } = parts;
   const useless: ObjectId[] = [];
   for (const form of strays) {
     if (!(await ledger.call('isEntered', form.objectId))) {
@@ -156,7 +157,7 @@ async function settleStrays(
         { code: 'OBJECT_LOST', objectId: form.objectId },
         'only the compressed form of an object is here',
       );
-      await ledger.call('admit', [describeUnreadable(form.preparedId)]);
+      await ledger.call('admit', [parts.describeUnreadable(form.preparedId)]);
       continue;
     }
     const kept = rebuilding && (await ledger.call('settlePrepared', form, false));

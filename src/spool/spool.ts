@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Disk, makeDirectoryDurably } from '../base/disk.ts';
 import type { Log } from '../base/log.ts';
 import type { Keyring } from '../crypto/keyring.ts';
-import { decodeTrailer, encodeTrailer } from './facts.ts';
+import { encodeTrailer } from './facts.ts';
 import { InstanceRows } from './instance-rows.ts';
 import { Incoming, type IncomingHost } from './incoming.ts';
 import type { LedgerClient } from './ledger-client.ts';
@@ -41,6 +41,7 @@ import {
   retriedStates,
   type UidKey,
 } from './types.ts';
+import { openObject } from './open-object.ts';
 import { intakeClosed, spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
 
 const volumeWaitMs = 2000;
@@ -101,7 +102,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       failed: (error) => this.#failed(error),
       noteWritten: (bytes) => this.#volume.noteWritten(bytes),
       open: (objectId) => this.open(objectId),
-      restore: options.codec?.restore ?? null,
+      codec: options.codec ?? null,
       now: () => this.#now(),
     });
     this.#store = this.#newStore();
@@ -219,21 +220,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   async open(objectId: ObjectId): Promise<OpenObject> {
-    const stored = await this.#store.open(objectId).catch(async (error: unknown) => {
+    return openObject(this.#store, objectId).catch(async (error: unknown) => {
       throw (await this.#volume.isMissing()) ? volumeMissing() : error;
     });
-    try {
-      const facts = decodeTrailer(stored.trailer, stored.plainBytes);
-      return {
-        objectId,
-        facts,
-        dataSet: () => stored.chunks(),
-        [Symbol.asyncDispose]: () => stored.close(),
-      };
-    } catch (error) {
-      await stored.close();
-      throw error;
-    }
   }
 
   takeForward(destination: string, limits: ForwardLimits): Promise<ForwardItem[]> {

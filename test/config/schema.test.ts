@@ -146,13 +146,6 @@ describe('problems say where, why and what instead', () => {
       /"digestSample"/,
     ],
     [
-      'a later feature',
-      withCloud({ compression: {} }),
-      'compression',
-      /not supported by this version/,
-      /Take it out/,
-    ],
-    [
       'a later section',
       withCloud({ remote: { mqtt: {} } }),
       'remote.mqtt',

@@ -28,8 +28,8 @@ const reason = { code: 'TEST', words: 'A test.' };
 /** Reversible, and smaller: all that the spool asks of a codec. */
 const codec: CodecOptions = {
   waitsFor: () => true,
-  async *restore(prepared) {
-    yield inflateSync(await contentOf(prepared));
+  async *restore(object) {
+    yield inflateSync(await contentOf(object));
   },
 };
 
