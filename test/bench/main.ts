@@ -2,12 +2,14 @@ import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchLarge } from './large.ts';
 import { benchPdu } from './pdu.ts';
+import { benchPoison } from './poison.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   idle: benchIdle,
   intake: benchIntake,
   large: benchLarge,
   pdu: benchPdu,
+  poison: benchPoison,
 };
 
 const [name = '', ...args] = process.argv.slice(2);
