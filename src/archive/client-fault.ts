@@ -153,3 +153,19 @@ export function faultCode(error: unknown): string {
   const code = systemErrorCode(error);
   return code !== null && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : 'UNKNOWN';
 }
+
+/** REFUSED_STREAM of RFC 9113 §7. */
+const refusedStream = 7;
+
+/** The archive promises that it has done nothing with the request (RFC 9113 §8.7). */
+export function isRefusedStream(error: unknown): boolean {
+  return error instanceof Error && 'http2ErrorCode' in error && error.http2ErrorCode === refusedStream;
+}
+
+/** The archive leaves an HTTP/2 connection (RFC 9113 §6.8); what became of the request nobody says. */
+export function isGoAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // Of Node where it came with an error code; undici has no code for it.
+  const known = systemErrorCode(error) === 'ERR_HTTP2_SESSION_ERROR' || error.message.includes('GOAWAY');
+  return known || isGoAway(error.cause);
+}

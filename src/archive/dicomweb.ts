@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { AuthConfig, ClientCertificateConfig, ProxyConfig } from '../config/schema.ts';
 import type { StudyInstanceUID } from '../dicom/uid.ts';
 import { readBounded } from './bounded-body.ts';
-import { requestFault } from './client-fault.ts';
+import { isGoAway, isRefusedStream, requestFault } from './client-fault.ts';
 import { createCredentials } from './credentials.ts';
 import { DicomWebPaths } from './dicomweb-paths.ts';
 import { DicomWebReader } from './dicomweb-reader.ts';
@@ -14,7 +14,15 @@ import {
   type LineLimits,
   retryAfterMs,
 } from './http-line.ts';
-import type { ArchiveClient, ArchiveLine, InstanceRef, PingAnswer, StoreAnswer, StoreItem } from './port.ts';
+import type {
+  ArchiveClient,
+  ArchiveLine,
+  InstanceRef,
+  PingAnswer,
+  SendPhase,
+  StoreAnswer,
+  StoreItem,
+} from './port.ts';
 import { SignedLine } from './signed-line.ts';
 import { readStoreResponse, unreadableResponse } from './store-answer.ts';
 import { StoreBody } from './store-body.ts';
@@ -74,6 +82,12 @@ export function createDicomWebClient(options: DicomWebOptions): ArchiveClient {
   return new DicomWebClient(paths, new SignedLine(line, credentials, clock), limits, clock);
 }
 
+/** How far a request came that failed, by what was handed over and by what HTTP/2 says of it (RFC 9113 §8.7, §6.8). */
+function phaseOf(body: StoreBody, error: unknown): SendPhase {
+  if (isRefusedStream(error)) return 'unsent';
+  return body.phase !== 'unsent' && isGoAway(error) ? 'unanswered' : body.phase;
+}
+
 class DicomWebClient implements ArchiveClient {
   readonly #paths: DicomWebPaths;
   readonly #line: SignedLine;
@@ -110,7 +124,7 @@ class DicomWebClient implements ArchiveClient {
     } catch (error) {
       if (body.sourceError !== null && !signal.aborted)
         return { kind: 'source-failed', error: body.sourceError.error };
-      const failed = { kind: 'failed', phase: body.phase } as const;
+      const failed = { kind: 'failed', phase: phaseOf(body, error) } as const;
       if (signal.aborted) return { ...failed, code: 'ABORTED' };
       if (body.stalled.aborted) return { ...failed, code: 'SEND_STALLED' };
       return { ...failed, ...requestFault(error) };

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { Client, type Dispatcher, Pool } from 'undici';
 import { Connections, type ConnectorOptions } from './connector.ts';
 
 /** How long one step of an exchange may make no progress; only `pingMs` bounds an exchange as a whole. */
@@ -13,6 +13,11 @@ export interface LineLimits {
   readonly bodyIdleMs: number;
   /** The question whether the archive is there, from the sign-in to the end of the answer. */
   readonly pingMs: number;
+  /**
+   * A connection at rest is kept, so that the next batch finds it warm. Less than the minute or so after which
+   * servers and middle boxes drop one; what a server itself names goes before it.
+   */
+  readonly keepAliveMs: number;
   /** Connections to the archive at the same time. */
   readonly connectionsMax: number;
 }
@@ -23,6 +28,7 @@ export const defaultLineLimits: LineLimits = {
   answerIdleMs: 300_000,
   bodyIdleMs: 60_000,
   pingMs: 30_000,
+  keepAliveMs: 30_000,
   connectionsMax: 32,
 };
 
@@ -37,22 +43,69 @@ export interface LineRequest {
 
 export type LineAnswer = Dispatcher.ResponseData;
 
+/**
+ * For HTTP/2, where undici's pool puts all requests on one connection: one alone does not fill a long or lossy line,
+ * and what is lost on it holds up all its streams. Here each request has the first connection that is free.
+ */
+class ClientPerRequest {
+  readonly #make: () => Client;
+  readonly #connectionsMax: number;
+  /** With the requests under way on each. */
+  readonly #clients = new Map<Client, number>();
+
+  constructor(make: () => Client, connectionsMax: number) {
+    this.#make = make;
+    this.#connectionsMax = connectionsMax;
+  }
+
+  async request(options: Dispatcher.RequestOptions): Promise<LineAnswer> {
+    const client = this.#leastBusy();
+    const count = (by: number) => this.#clients.set(client, (this.#clients.get(client) ?? 0) + by);
+    count(1);
+    try {
+      const answer = await client.request(options);
+      answer.body.once('close', () => count(-1));
+      return answer;
+    } catch (error) {
+      count(-1);
+      throw error;
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#clients.keys()].map((client) => client.destroy()));
+  }
+
+  #leastBusy(): Client {
+    const [least] = [...this.#clients].toSorted(([, one], [, other]) => one - other);
+    const full = this.#clients.size >= this.#connectionsMax;
+    if (least !== undefined && (least[1] === 0 || full)) return least[0];
+    const client = this.#make();
+    this.#clients.set(client, 0);
+    return client;
+  }
+}
+
 /** The connection pool to one origin. Never follows a redirect, never asks twice. */
 export class HttpLine {
   readonly #connections: Connections;
-  readonly #pool: Pool;
+  readonly #pool: Pool | ClientPerRequest;
 
   constructor(origin: string, options: Omit<ConnectorOptions, 'connectMs'>, limits: LineLimits) {
     this.#connections = new Connections({ ...options, connectMs: limits.connectMs });
-    this.#pool = new Pool(origin, {
+    const { connectionsMax } = limits;
+    const clientOptions = {
       connect: this.#connections.connector,
       allowH2: options.allowH2,
-      connections: limits.connectionsMax,
       pipelining: 1,
+      keepAliveTimeout: limits.keepAliveMs,
       headersTimeout: limits.answerIdleMs,
       bodyTimeout: limits.bodyIdleMs,
       maxHeaderSize: 64 * 1024,
-    });
+    };
+    this.#pool = options.allowH2
+      ? new ClientPerRequest(() => new Client(origin, clientOptions), connectionsMax)
+      : new Pool(origin, { ...clientOptions, connections: connectionsMax });
   }
 
   /**

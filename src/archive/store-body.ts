@@ -23,6 +23,7 @@ export class StoreBody {
   readonly #stall = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
   #held = false;
+  #stream: AsyncGenerator<Buffer> | null = null;
 
   constructor(items: readonly StoreItem[], sendIdleMs: number) {
     this.#items = items;
@@ -58,10 +59,17 @@ export class StoreBody {
   end(): void {
     this.#held = true;
     this.#ended.resolve();
+    // undici leaves a body where it stands when an HTTP/2 stream breaks under it.
+    void this.#stream?.return(undefined).catch(() => undefined);
   }
 
   /** For the connection, once. It pulls the next piece only when it has room for it. */
-  async *stream(): AsyncGenerator<Buffer> {
+  stream(): AsyncGenerator<Buffer> {
+    this.#stream = this.#pieces();
+    return this.#stream;
+  }
+
+  async *#pieces(): AsyncGenerator<Buffer> {
     for await (const piece of joined(this.#parts())) {
       this.handedBytes += piece.length;
       const timer = setTimeout(() => this.#stall.abort(), this.#sendIdleMs);

@@ -3,6 +3,7 @@ import { benchIntake } from './intake.ts';
 import { benchLanStudy } from './lan-study.ts';
 import { benchLarge } from './large.ts';
 import { benchPdu } from './pdu.ts';
+import { benchPoison } from './poison.ts';
 import { benchQueue } from './queue.ts';
 import { benchWan } from './wan.ts';
 
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   'lan-study': benchLanStudy,
   large: benchLarge,
   pdu: benchPdu,
+  poison: benchPoison,
   queue: benchQueue,
   wan: benchWan,
 };
