@@ -1,12 +1,15 @@
 import { createDicomWebClient } from './archive/dicomweb.ts';
+import { createDimseClient } from './archive/dimse.ts';
+import { createFolderClient } from './archive/folder.ts';
 import type { ArchiveClient } from './archive/port.ts';
 import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
-import { Bandwidth } from './forward/bandwidth.ts';
+import { Bandwidth, unlimited } from './forward/bandwidth.ts';
 import { Forwarder } from './forward/forwarder.ts';
 import { Since } from './health/since.ts';
 import type { DestinationInput } from './health/status-builder.ts';
+import type { VerifyPolicy } from './proof/policy.ts';
 import { Verifier } from './proof/verifier.ts';
 import type { Spool } from './spool/spool.ts';
 
@@ -14,8 +17,44 @@ interface DestinationParts {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly log: Log;
-  /** `timeZone`: that of the site, which limits by time of day are in. */
-  readonly site: { readonly timeZone: string };
+  readonly site: SiteFacts;
+}
+
+/** What a destination needs to know of the box. */
+interface SiteFacts {
+  /** Of intake: what the box calls itself where nothing else is said. */
+  readonly aeTitle: string;
+  readonly timeZone: string;
+}
+
+/** A folder is written by one process to one volume: more at a time gains nothing. */
+const folderWork = { batch: { instancesMax: 64, bytesMax: 64 * 1024 * 1024 }, parallel: 2 };
+const dimsePolicies = { response: 'response', find: 'qido', get: 'wado-digest' } as const;
+
+interface Kind {
+  readonly client: ArchiveClient;
+  readonly work: { readonly batch: { instancesMax: number; bytesMax: number }; readonly parallel: number };
+  readonly proof: { readonly verify: VerifyPolicy; readonly digestSample: number };
+}
+
+/** What is different from one type of destination to another. */
+function kindOf(config: DestinationConfig, clock: Clock, site: SiteFacts): Kind {
+  if (config.type === 'stow') {
+    return { client: createDicomWebClient({ ...config, clock }), work: config, proof: config };
+  }
+  if (config.type === 'dimse') {
+    const callingAeTitle = config.callingAeTitle ?? site.aeTitle;
+    return {
+      client: createDimseClient({ ...config, callingAeTitle, clock }),
+      work: config,
+      proof: { verify: dimsePolicies[config.verify], digestSample: 0 },
+    };
+  }
+  return {
+    client: createFolderClient({ ...config, timeZone: site.timeZone, clock }),
+    work: folderWork,
+    proof: { verify: 'wado-digest', digestSample: 0 },
+  };
 }
 
 /** One destination at work: its client, what sends to it and what proves that it arrived. */
@@ -28,11 +67,16 @@ export class Destination {
 
   constructor(name: string, config: DestinationConfig, { spool, clock, log, site }: DestinationParts) {
     this.name = name;
-    this.#client = createDicomWebClient({ ...config, clock });
+    const { client, work, proof } = kindOf(config, clock, site);
+    this.#client = client;
     const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
-    const bandwidth = new Bandwidth(config.bandwidth, site.timeZone, clock);
-    this.forwarder = new Forwarder({ ...shared, bandwidth, destination: { ...config, name } });
-    this.#verifier = new Verifier({ ...shared, destination: { ...config, name } });
+    const bandwidth = new Bandwidth(
+      'bandwidth' in config ? config.bandwidth : unlimited,
+      site.timeZone,
+      clock,
+    );
+    this.forwarder = new Forwarder({ ...shared, bandwidth, destination: { ...work, name } });
+    this.#verifier = new Verifier({ ...shared, destination: { ...proof, name } });
   }
 
   start(): void {
@@ -44,6 +88,11 @@ export class Destination {
     await this.forwarder.stop();
     await this.#verifier.stop();
     await this.#client.close();
+  }
+
+  /** What the line carries, in bytes a second; null before enough was sent. */
+  goodput(): number | null {
+    return this.forwarder.state().line.goodputBytesPerSecond;
   }
 
   state(now: number): DestinationInput {

@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts';
 import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
+import type { CompressionReport } from './health/compression.ts';
 import type { Probes } from './health/probes.ts';
 import type { RejectionReport, StatusReport, TlsReport } from './health/status.ts';
 import { buildStatus, type ModalityInput } from './health/status-builder.ts';
@@ -23,6 +24,8 @@ interface StatusParts {
   readonly port: () => number;
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
+  /** Null where no codec is at work. */
+  readonly compression: () => CompressionReport | null;
 }
 
 /** Counts are read from the ledger at most so often, however many ask. */
@@ -42,7 +45,7 @@ export class StatusGatherer {
 
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, probes, port, tls } = this.#parts;
+    const { destinations, probes, port, tls, compression } = this.#parts;
     const { config, generation } = current;
     const now = clock.now();
     const gate = spool.intakeGate();
@@ -73,6 +76,7 @@ export class StatusGatherer {
       unknownCallers: Object.fromEntries(intake.unknownSenders),
       destinations: Object.fromEntries(destinations.map((one) => [one.name, one.state(now)])),
       disk: this.#disk(now),
+      compression: compression(),
       machine: probes.current(),
     });
   }

@@ -6,12 +6,14 @@ import type { Config } from './config/schema.ts';
 import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
-import { destinationsOf } from './forward/routes.ts';
+import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
+import { Codec } from './gateway-codec.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
 import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
 import { holdsData } from './spool/recovery.ts';
 import { Spool } from './spool/spool.ts';
+import type { AdmissionFacts, DataSetFacts } from './spool/types.ts';
 
 const configBytesMax = 16 * 1024 * 1024;
 /** After so long without a new image a study of an unknown caller counts as complete. */
@@ -44,6 +46,7 @@ export interface Store {
   /** Why the `--config` file was not taken over, where it was not. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
+  readonly codec: Codec;
   readonly receipts: FileReceiptStore;
 }
 
@@ -69,19 +72,21 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const configRejected =
     options.configText === null ? null : await importConfig(configStore, options.configText, log);
   const current = configStore.current();
+  const codec = new Codec(current.config, clock, log);
   const spool = new Spool({
     disk,
+    codec,
     clock,
     log,
     keyring,
     dataDirectory,
     died,
-    ...spoolOptions(current.config),
+    ...spoolOptions(current.config, clock),
   });
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, receipts };
+  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */
@@ -131,12 +136,14 @@ function hasConfig(store: ConfigStore): boolean {
   }
 }
 
-function spoolOptions(config: Config) {
-  const destinations = destinationsOf(config.routes, Object.keys(config.destinations));
+function spoolOptions(config: Config, clock: Clock) {
+  const routes = config.routes as Routes;
+  const router = new Router(routes, Object.keys(config.destinations), config.site.timeZone);
   return {
     reserveBytes: config.spool.reserveBytes,
     preparedBytes: config.spool.preparedBytes,
-    destinationsOf: () => destinations,
+    destinationsOf: (facts: AdmissionFacts, found: DataSetFacts) =>
+      router.destinationsOf({ ...facts, ...found }, clock.now()),
     quietMs: (modalityName: string | null) => {
       const modality = modalityName === null ? undefined : config.modalities[modalityName];
       return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;

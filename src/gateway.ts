@@ -104,13 +104,20 @@ interface Rooms {
 function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   const { spool, clock, log, current, keyring, receipts } = store;
   const { config } = current;
+  const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site: config.site }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
   );
   for (const destination of destinations) {
     destination.start();
     stack.defer(() => destination.stop());
   }
+  const { codec } = store;
+  codec.start({
+    spool: spool.codec,
+    goodput: (name) => destinations.find((one) => one.name === name)?.goodput() ?? null,
+  });
+  stack.defer(() => codec.stop());
   const publicKey = createPublicKey(keyring.signingKey);
   const writer = new ReceiptWriter({
     spool,
@@ -157,6 +164,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
+    compression: () => store.codec.report(),
   });
   return {
     listener,

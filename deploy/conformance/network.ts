@@ -1,3 +1,4 @@
+import { associationInitiation } from './dimse-user.ts';
 import { implementation } from '../../src/dicom/part10.ts';
 import { storeStatuses } from '../../src/dicom/statuses.ts';
 import { preferredTransferSyntax, transferSyntaxName } from '../../src/dicom/transfer-syntaxes.ts';
@@ -65,7 +66,7 @@ function associationParameters(): string {
       ],
     ),
     '#### 7.2.2 Association initiation',
-    'The Storage AE opens no associations.',
+    associationInitiation(),
   );
 }
 

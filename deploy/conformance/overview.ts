@@ -1,3 +1,4 @@
+import { studyRootFind, studyRootGet } from '../../src/archive/dimse-reader.ts';
 import { version } from '../../src/base/version.ts';
 import { storageSopClasses, retiredStorageSopClasses } from '../../src/dicom/sop-class-registry.ts';
 import { verificationSopClass } from '../../src/dicom/sop-classes.ts';
@@ -11,20 +12,22 @@ export function overview(): string {
     '## 1 Overview',
     paragraph(
       'Gantry is an edge gateway. It receives composite instances from modalities by C-STORE, makes each one durable',
-      'and encrypted on its own disk before it answers Success, and forwards it to one or more archives by STOW-RS,',
+      'and encrypted on its own disk before it answers Success, and forwards it to one or more archives by STOW-RS or C-STORE, or as files,',
       'unchanged, until each archive has proven to have it.',
     ),
     '**Table 1-1. Network services (DIMSE)**',
     table(
       ['Service', 'SOP classes', 'User (SCU)', 'Provider (SCP)'],
       [
-        ['Verification', code(verificationSopClass), 'No', 'Yes'],
+        ['Verification', code(verificationSopClass), 'Yes', 'Yes'],
         [
           'Storage',
           `${current} of the standard, ${retired} retired ones, private and unknown ones (Annex A)`,
-          'No',
+          'Yes, what was received',
           'Yes',
         ],
+        ['Query/Retrieve, Study Root - FIND', code(studyRootFind), 'Yes', 'No'],
+        ['Query/Retrieve, Study Root - GET', code(studyRootGet), 'Yes', 'No'],
       ],
     ),
     '**Table 1-2. Web services (DICOMweb)**',
@@ -40,7 +43,7 @@ export function overview(): string {
       `Transfer syntaxes: all ${knownTransferSyntaxes.size} that are registered or known from the field (Annex B), and`,
       'private ones. Gantry decodes, converts and compresses nothing.',
     ),
-    '**Not offered:** Storage as SCU, Storage Commitment, Query/Retrieve, Modality Worklist, Modality Performed Procedure Step, Print, media storage (PS3.10 file sets), real-time video.',
+    '**Not offered:** Storage Commitment, Query/Retrieve as SCP, C-MOVE, Modality Worklist, Modality Performed Procedure Step, Print, media storage with a DICOMDIR (PS3.10 file sets), real-time video.',
   );
 }
 

@@ -99,6 +99,8 @@ function settlementOf(verdict: Verdict, around: { batch: number; since: number }
     objectId: 'example' as ObjectId,
     destination: 'example',
     studyKey: 'example' as UidKey,
+    form: 'received',
+    sentId: 'example' as ObjectId,
     bytes: 1,
     priority: 'routine',
     archiveHad: false,

@@ -24,7 +24,23 @@ const ownFaults = {
   PASSWORD_FILE_UNREADABLE: { side: 'sign-in', words: 'the password file{file} cannot be read' },
   TOKEN_FILE_UNREADABLE: { side: 'sign-in', words: 'the token file{file} cannot be read' },
   CLIENT_SECRET_FILE_UNREADABLE: { side: 'sign-in', words: 'the client secret file{file} cannot be read' },
-  OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id or secret' },
+  SERVICE_ACCOUNT_KEY_FILE_UNREADABLE: {
+    side: 'sign-in',
+    words: 'the service account key file{file} cannot be read',
+  },
+  SERVICE_ACCOUNT_KEY_FILE_INVALID: {
+    side: 'sign-in',
+    words: 'the file{file} is not the JSON key of a service account',
+  },
+  AWS_CREDENTIALS_FILE_UNREADABLE: {
+    side: 'sign-in',
+    words: 'the AWS credentials file{file} cannot be read',
+  },
+  AWS_CREDENTIALS_FILE_INVALID: {
+    side: 'sign-in',
+    words: 'the AWS credentials file{file} holds no access key under the configured name',
+  },
+  OAUTH_REFUSED: { side: 'sign-in', words: 'the token service refused the client id, secret or key' },
   OAUTH_UNAVAILABLE: { side: 'line', words: 'the token service cannot be reached or is out of order' },
   OAUTH_ANSWER_INVALID: { side: 'setup', words: 'the token address does not answer like a token service' },
   CA_FILE_UNREADABLE: { side: 'setup', words: 'the certificate authority file{file} cannot be read' },
@@ -39,6 +55,19 @@ const ownFaults = {
   PROXY_PASSWORD_FILE_UNREADABLE: { side: 'setup', words: "the proxy's password file{file} cannot be read" },
   PROXY_SIGN_IN_REFUSED: { side: 'setup', words: 'the proxy refused the user name or password' },
   PROXY_REFUSED: { side: 'setup', words: 'the proxy refuses to connect to the archive' },
+  FOLDER_NOT_MOUNTED: {
+    side: 'line',
+    words:
+      'the folder{file} is not there or not mounted; if it is mounted and new, put an empty file ".gantry-folder" into it',
+  },
+  FOLDER_NOT_WRITABLE: { side: 'setup', words: 'this box may not write to the folder' },
+  DIMSE_CALLED_AE: { side: 'setup', words: 'the archive does not know the AE title it was called by' },
+  DIMSE_CALLING_AE: { side: 'setup', words: 'the archive does not know the AE title of this box' },
+  DIMSE_REJECTED: { side: 'setup', words: 'the archive refused the association for good' },
+  DIMSE_BUSY: { side: 'line', words: 'the archive takes no further association for now' },
+  DIMSE_ABORTED: { side: 'line', words: 'the archive aborted the association' },
+  DIMSE_CLOSED: { side: 'line', words: 'the archive closed the connection' },
+  DIMSE_PROTOCOL: { side: 'line', words: 'what answers at this address does not speak DICOM as it should' },
   PROXY_UNAVAILABLE: { side: 'line', words: 'the proxy cannot be reached or cannot reach the archive' },
 } as const satisfies Record<string, FaultText>;
 

@@ -42,8 +42,8 @@ export interface DicomWebOptions extends Partial<DicomWebConnection> {
   readonly clientCertificate?: ClientCertificateConfig | null;
   /** HTTP/2 where the archive offers it. Off by default: one slow request holds up none of the others. */
   readonly http2?: boolean;
-  /** How the token service of `oauth2` is reached; as the archive is where not given. */
-  readonly tokenService?: DicomWebConnection & { readonly clientAuthentication: 'basic' | 'post' };
+  /** How the token service of the sign-in is reached; as the archive is where not given. */
+  readonly tokenService?: DicomWebConnection;
   readonly limits?: Partial<LineLimits>;
   readonly clock?: Clock;
 }
@@ -68,15 +68,15 @@ export function createDicomWebClient(options: DicomWebOptions): ArchiveClient {
   const allowH2 = options.http2 ?? false;
   const paths = new DicomWebPaths(options.url);
   const line = new HttpLine(paths.origin, { tls: { caFile, clientCertificate }, proxy, allowH2 }, limits);
-  const token = options.tokenService ?? { caFile, proxy, clientAuthentication: 'basic' };
+  const token = options.tokenService ?? { caFile, proxy };
   const credentials = createCredentials(auth, {
+    origin: paths.origin,
     connection: {
       tls: { caFile: token.caFile, clientCertificate: null },
       proxy: token.proxy,
       allowH2: false,
     },
     limits,
-    clientAuthentication: token.clientAuthentication,
     clock,
   });
   return new DicomWebClient(paths, new SignedLine(line, credentials, clock), limits, clock);
@@ -141,7 +141,7 @@ class DicomWebClient implements ArchiveClient {
     }
     const response =
       read.kind === 'whole'
-        ? readStoreResponse(read.bytes, headerOf(answer, 'content-type'))
+        ? await readStoreResponse(read.bytes, headerOf(answer, 'content-type'))
         : unreadableResponse;
     return {
       kind: 'answered',

@@ -12,6 +12,8 @@ const parser = new XMLParser({
   parseTagValue: false,
   parseAttributeValue: false,
   processEntities: false,
+  // Blanks count as in JSON: a UID that begins with one is none.
+  trimValues: false,
   maxNestedTags: 64,
   isArray: (name) => name === 'DicomAttribute' || name === 'Item' || name === 'Value',
 });
@@ -19,7 +21,7 @@ const parser = new XMLParser({
 /**
  * Reads a Native DICOM Model document (PS3.19 Annex A.1) into the JSON model: attributes with plain values and
  * sequences, the rest left out. No entities, no document type.
- * @throws where the text is not a well-formed document of that kind
+ * @throws where the text is not a well-formed document of that kind, or names an attribute twice
  */
 export function readNativeXml(text: string): DicomJson {
   if (/<!(?:DOCTYPE|ENTITY)/i.test(text)) throw new SyntaxError('a document type is not accepted');
@@ -31,9 +33,15 @@ export function readNativeXml(text: string): DicomJson {
 
 function dataSetOf(node: unknown): DicomJson {
   const dataSet: Record<string, unknown> = {};
+  const met = new Set<string>();
   for (const attribute of childrenOf(node, 'DicomAttribute')) {
     const tag = attribute['@tag'];
-    if (typeof tag !== 'string' || !/^[\da-f]{8}$/i.test(tag)) continue;
+    if (typeof tag !== 'string' || !/^[\da-f]{8}$/i.test(tag)) throw new SyntaxError('not a tag');
+    // Private elements of two creators may have the same tag (PS3.19 §A.1.5).
+    const creator = attribute['@privateCreator'];
+    const name = `${tag.toUpperCase()} ${typeof creator === 'string' ? creator : ''}`;
+    if (met.has(name)) throw new SyntaxError('an attribute is named twice');
+    met.add(name);
     const items = childrenOf(attribute, 'Item').map(dataSetOf);
     const values = listOf(attribute, 'Value').map(textOfValue);
     dataSet[tag.toUpperCase()] = { Value: items.length > 0 ? items : values };

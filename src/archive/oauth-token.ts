@@ -1,19 +1,22 @@
 import type { Clock } from '../base/clock.ts';
-import type { AuthConfig } from '../config/schema.ts';
 import { readBounded } from './bounded-body.ts';
 import { ClientFault, faultCode } from './client-fault.ts';
 import type { ConnectorOptions } from './connector.ts';
 import type { Credentials } from './credentials.ts';
-import { httpBasic } from './http-basic.ts';
 import { HttpLine, type LineLimits } from './http-line.ts';
-import { readSecretFile } from './secret-file.ts';
 
 export interface OAuthOptions {
   readonly connection: Omit<ConnectorOptions, 'connectMs'>;
   readonly limits: LineLimits;
-  /** Where the client's id and secret go (RFC 6749 §2.3.1): the Authorization header, or the form. */
-  readonly clientAuthentication: 'basic' | 'post';
   readonly clock: Clock;
+}
+
+/** What is asked of a token endpoint (RFC 6749 §3.2). */
+export interface TokenRequest {
+  readonly url: string;
+  readonly form: URLSearchParams;
+  /** Value of the Authorization header, where the client signs in by it. */
+  readonly authorization?: string;
 }
 
 const answerBytesMax = 256 * 1024;
@@ -32,30 +35,22 @@ interface Token {
   readonly usableUntil: number;
 }
 
-/** Client credentials grant (RFC 6749 §4.4): one token for all requests, fetched by one request at a time. */
+/** Bearer token of a token service: one for all requests, fetched by one request at a time. */
 export class OAuthToken implements Credentials {
-  readonly #auth: Extract<AuthConfig, { type: 'oauth2' }>;
+  readonly #request: () => Promise<TokenRequest>;
   readonly #options: OAuthOptions;
-  readonly #line: HttpLine;
-  readonly #path: string;
   readonly #closing = new AbortController();
+  #service: { readonly origin: string; readonly line: HttpLine } | null = null;
   #token: Token | null = null;
   #fetching: Promise<Token> | null = null;
 
-  constructor(auth: Extract<AuthConfig, { type: 'oauth2' }>, options: OAuthOptions) {
-    const url = new URL(auth.tokenUrl);
-    this.#auth = auth;
+  /** @param request makes what is asked, afresh each time; rejects with ClientFault */
+  constructor(request: () => Promise<TokenRequest>, options: OAuthOptions) {
+    this.#request = request;
     this.#options = options;
-    this.#path = url.pathname + url.search;
-    this.#line = new HttpLine(url.origin, options.connection, {
-      ...options.limits,
-      answerIdleMs: requestMs,
-      bodyIdleMs: requestMs,
-      connectionsMax: 1,
-    });
   }
 
-  async authorization(): Promise<string> {
+  async headers(): Promise<Record<string, string>> {
     const { clock } = this.#options;
     if (this.#token === null || clock.monotonic() >= this.#token.usableUntil) {
       this.#fetching ??= this.#fetch().finally(() => {
@@ -63,7 +58,7 @@ export class OAuthToken implements Credentials {
       });
       this.#token = await this.#fetching;
     }
-    return `Bearer ${this.#token.value}`;
+    return { authorization: `Bearer ${this.#token.value}` };
   }
 
   refresh(): void {
@@ -72,43 +67,51 @@ export class OAuthToken implements Credentials {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#line.close();
+    await this.#service?.line.close();
   }
 
   async #fetch(): Promise<Token> {
-    const { clientId, clientSecretFile } = this.#auth;
-    const secret = await readSecretFile(clientSecretFile, 'CLIENT_SECRET_FILE_UNREADABLE');
-    const form = new URLSearchParams({ grant_type: 'client_credentials' });
-    if (this.#auth.scope !== null) form.set('scope', this.#auth.scope);
-    if (this.#auth.audience !== null) form.set('audience', this.#auth.audience);
-    const headers: Record<string, string> = {
-      accept: 'application/json',
-      'content-type': 'application/x-www-form-urlencoded',
-    };
-    if (this.#options.clientAuthentication === 'basic') {
-      headers['authorization'] = httpBasic(formEncoded(clientId), formEncoded(secret));
-    } else {
-      form.set('client_id', clientId);
-      form.set('client_secret', secret);
-    }
+    const request = await this.#request();
     const requestedAt = this.#options.clock.monotonic();
-    const { status, body } = await this.#post(headers, form.toString());
+    const { status, body } = await this.#post(request);
     return tokenOf(status, body, requestedAt);
   }
 
-  async #post(
-    headers: Record<string, string>,
-    body: string,
-  ): Promise<{ status: number; body: Buffer | null }> {
+  async #post(request: TokenRequest): Promise<{ status: number; body: Buffer | null }> {
+    const { origin, pathname, search } = new URL(request.url);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(requestMs)]);
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(request.authorization !== undefined && { authorization: request.authorization }),
+    };
+    const body = request.form.toString();
     try {
-      const answer = await this.#line.request({ method: 'POST', path: this.#path, headers, body, signal });
+      const line = await this.#lineTo(origin);
+      const answer = await line.request({ method: 'POST', path: pathname + search, headers, body, signal });
       const read = await readBounded(answer, answerBytesMax);
       return { status: answer.statusCode, body: read.kind === 'whole' ? read.bytes : null };
     } catch (error) {
       if (error instanceof ClientFault) throw error;
       throw new ClientFault('OAUTH_UNAVAILABLE', { cause: new Error(faultCode(error)) });
     }
+  }
+
+  /** A key file that is replaced may name another service. */
+  async #lineTo(origin: string): Promise<HttpLine> {
+    if (this.#service?.origin === origin) return this.#service.line;
+    await this.#service?.line.close();
+    // Closed in the meantime: nothing is opened that nobody would close.
+    this.#closing.signal.throwIfAborted();
+    const { connection, limits } = this.#options;
+    const line = new HttpLine(origin, connection, {
+      ...limits,
+      answerIdleMs: requestMs,
+      bodyIdleMs: requestMs,
+      connectionsMax: 1,
+    });
+    this.#service = { origin, line };
+    return line;
   }
 }
 
@@ -131,9 +134,4 @@ function tokenOf(status: number, body: Buffer | null, requestedAt: number): Toke
   const given = Number(seconds) * 1000;
   const lifetimeMs = Number.isFinite(given) && given > 0 ? Math.min(given, lifetimeMsMax) : lifetimeMsAssumed;
   return { value, usableUntil: requestedAt + lifetimeMs - marginMs };
-}
-
-/** RFC 6749 Appendix B, asked for by §2.3.1 before Basic. */
-function formEncoded(text: string): string {
-  return new URLSearchParams({ '': text }).toString().slice(1);
 }

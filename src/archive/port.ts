@@ -8,9 +8,9 @@ import type {
 } from '../dicom/uid.ts';
 
 /** One instance as it is sent: a complete Part 10 file, the same bytes on every attempt. */
-export interface StoreItem {
+export interface StoreItem extends InstanceRef {
   readonly SOPClassUID: SOPClassUID;
-  readonly SOPInstanceUID: SOPInstanceUID;
+  readonly TransferSyntaxUID: TransferSyntaxUID;
   /** Exact length of what `content` yields. */
   readonly bytes: number;
   /** The Part 10 file; opened when its turn comes. Throwing aborts the part and the request. */
@@ -61,10 +61,19 @@ export type PingAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
   | (RequestFault & { readonly kind: 'failed' });
 
+/** Names an instance; what is optional helps a destination that needs more than UIDs to find it. */
 export interface InstanceRef {
   readonly StudyInstanceUID: StudyInstanceUID | null;
   readonly SeriesInstanceUID: SeriesInstanceUID | null;
   readonly SOPInstanceUID: SOPInstanceUID;
+  /** What C-GET has to negotiate before it gets the instance. */
+  readonly SOPClassUID?: SOPClassUID;
+  readonly TransferSyntaxUID?: TransferSyntaxUID;
+  /** What the layout of a folder may ask for. */
+  readonly Modality?: string | null;
+  readonly callingAeTitle?: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt?: number;
 }
 
 /** Why a read-back gave no answer about the instance. */
@@ -122,13 +131,13 @@ export interface ArchiveClient {
   store(items: readonly StoreItem[], signal: AbortSignal): Promise<StoreAnswer>;
   /** The cheapest question there is, signed in like any other: is it there? Bounded as a whole. */
   ping(signal: AbortSignal): Promise<PingAnswer>;
-  /** QIDO-RS: is the instance there? */
+  /** QIDO-RS, C-FIND at image level: is the instance there? */
   find(ref: InstanceRef, signal: AbortSignal): Promise<FindAnswer>;
-  /** QIDO-RS: does the archive know the study at all? */
+  /** QIDO-RS, C-FIND at study level: does the archive know the study at all? */
   knowsStudy(study: StudyInstanceUID, signal: AbortSignal): Promise<FindAnswer>;
-  /** WADO-RS metadata. */
+  /** WADO-RS metadata, C-FIND. */
   metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer>;
-  /** WADO-RS instance with `transfer-syntax=*`. */
+  /** The instance as the archive stored it: WADO-RS with `transfer-syntax=*`, C-GET, the file. */
   retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer>;
   /** Forget cached credentials (after 401/403), so that the next request signs in afresh. */
   refreshCredentials(): void;

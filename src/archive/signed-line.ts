@@ -17,9 +17,8 @@ export class SignedLine {
 
   /** @throws like `HttpLine.request`, and ClientFault where the sign-in cannot be made */
   async request(request: LineRequest): Promise<LineAnswer> {
-    const authorization = await untilAborted(this.#credentials.authorization(), request.signal);
-    const headers = authorization === null ? request.headers : { ...request.headers, authorization };
-    const answer = await this.#line.request({ ...request, headers });
+    const signature = await untilAborted(this.#credentials.headers(request), request.signal);
+    const answer = await this.#line.request({ ...request, headers: { ...request.headers, ...signature } });
     this.#answeredAt = this.#clock.monotonic();
     return answer;
   }

@@ -1,7 +1,7 @@
 import { bodyText } from './bounded-body.ts';
 import { type DicomJson, isDicomJson, itemsOf, numberOf, textOf } from './dicom-json.ts';
-import { readNativeXml } from './native-xml.ts';
 import type { FailedInstance, ReferencedInstance } from './port.ts';
+import { parseStrictJson } from './strict-json.ts';
 
 /** PS3.18 §10.5.3.2, Annex I.2. */
 const tags = {
@@ -26,13 +26,14 @@ export const unreadableResponse: StoreResponse = { body: 'unreadable', reference
 
 /**
  * Reads the body of a STOW-RS answer by what it is, not by what its header says: DICOM JSON (one data set, or
- * some archives' list of them) or Native DICOM Model XML.
+ * some archives' list of them) or Native DICOM Model XML. What names an attribute twice is unreadable as a whole:
+ * one of the two would be overlooked, and it may be the failure.
  */
-export function readStoreResponse(bytes: Buffer, contentType: string | null): StoreResponse {
+export async function readStoreResponse(bytes: Buffer, contentType: string | null): Promise<StoreResponse> {
   const text = bodyText(bytes, contentType).trim();
   if (text === '') return emptyResponse;
   try {
-    const dataSets = text.startsWith('<') ? [readNativeXml(text)] : readJson(text);
+    const dataSets = text.startsWith('<') ? [await readXml(text)] : readJson(text);
     return {
       body: 'parsed',
       referenced: dataSets.flatMap(referencedIn),
@@ -43,8 +44,14 @@ export function readStoreResponse(bytes: Buffer, contentType: string | null): St
   }
 }
 
+/** The parser takes memory that most boxes never need: their archives answer in JSON. */
+async function readXml(text: string): Promise<DicomJson> {
+  const { readNativeXml } = await import('./native-xml.ts');
+  return readNativeXml(text);
+}
+
 function readJson(text: string): readonly DicomJson[] {
-  const json: unknown = JSON.parse(text);
+  const json = parseStrictJson(text);
   const dataSets: readonly unknown[] = Array.isArray(json) ? json : [json];
   if (!dataSets.every(isDicomJson)) throw new SyntaxError('not the DICOM JSON model');
   return dataSets;

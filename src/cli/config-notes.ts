@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { systemErrorCode } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
+import { profileNotes } from './profile-notes.ts';
 
 /**
  * What a valid configuration may still suffer from on this machine: files it names that cannot be read, and
@@ -16,14 +17,18 @@ export async function configNotes(config: Config): Promise<string[]> {
     const failure = await readFailure(path);
     if (failure !== null) notes.push(`${setting}: the file cannot be read by this user (${failure}).`);
   }
-  for (const [name, { url, auth }] of Object.entries(config.destinations)) {
-    if (url.startsWith('http:') && auth.type !== 'none') {
+  for (const [name, destination] of Object.entries(config.destinations)) {
+    if (
+      destination.type === 'stow' &&
+      destination.url.startsWith('http:') &&
+      destination.auth.type !== 'none'
+    ) {
       notes.push(
         `destinations.${name}.url is plain http: the sign-in and the images travel unencrypted. Use https, unless the network is protected.`,
       );
     }
   }
-  return notes;
+  return [...notes, ...profileNotes(config)];
 }
 
 interface NamedFile {

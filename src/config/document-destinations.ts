@@ -1,50 +1,13 @@
 import { z } from 'zod';
 import { bandwidth } from './document-bandwidth.ts';
-import { filePath, proxyUrl, shortText, studiesUrl, tokenUrl } from './values.ts';
+import { dimseDestination } from './document-dimse.ts';
+import { folderDestination } from './document-folder.ts';
+import { batch, clientCertificate } from './document-line.ts';
+import { auth } from './document-sign-in.ts';
+import { profileNames } from './profiles.ts';
+import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
 
 export const destinationsMax = 16;
-const mebibyte = 1024 * 1024;
-const gibibyte = 1024 * mebibyte;
-
-export const clientCertificate = z
-  .strictObject({
-    certFile: filePath.describe('PEM file with the certificate and its chain.'),
-    keyFile: filePath.describe('PEM file with the private key.'),
-  })
-  .describe('Client certificate for mutual TLS.');
-
-export const auth = z
-  .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('none') }).describe('No sign-in.'),
-    z
-      .strictObject({
-        type: z.literal('basic'),
-        user: shortText.describe('User name.'),
-        passwordFile: filePath.describe('File that holds the password.'),
-      })
-      .describe('HTTP Basic (RFC 7617).'),
-    z
-      .strictObject({
-        type: z.literal('bearer'),
-        tokenFile: filePath.describe('File that holds the token; read again when the archive refuses it.'),
-      })
-      .describe('Bearer token from a file (RFC 6750).'),
-    z
-      .strictObject({
-        type: z.literal('oauth2'),
-        tokenUrl: tokenUrl.describe('Token endpoint; https.'),
-        clientId: shortText.describe('Client id.'),
-        clientSecretFile: filePath.describe('File that holds the client secret.'),
-        scope: shortText.nullable().default(null).describe('Scope to ask for.'),
-        audience: shortText.nullable().default(null).describe('Audience to ask for.'),
-      })
-      .describe('OAuth 2.0 client credentials (RFC 6749 §4.4).'),
-    z
-      .strictObject({ type: z.literal('mtls'), ...clientCertificate.shape })
-      .describe('Mutual TLS alone (RFC 8446 §4.4.2).'),
-  ])
-  .default({ type: 'none' })
-  .describe('How this box signs in.');
 
 export const proxy = z
   .strictObject({
@@ -58,27 +21,19 @@ export const proxy = z
   })
   .describe('HTTP proxy (CONNECT).');
 
-export const batch = z
-  .strictObject({
-    instancesMax: z.int().min(1).max(1000).default(64).describe('Instances in one request, at most.'),
-    bytesMax: z
-      .int()
-      .min(mebibyte)
-      .max(2 * gibibyte)
-      .default(64 * mebibyte)
-      .describe(
-        'Bytes in one request, at most; how many there are is measured. A larger instance travels alone. AWS takes 1 GB, Azure 2 GB.',
-      ),
-  })
-  .prefault({})
-  .describe('How much travels in one request.');
-
 const stowDestination = z
   .strictObject({
     type: z.literal('stow').describe('DICOMweb: STOW-RS, with QIDO-RS and WADO-RS for the proof.'),
     url: studiesUrl.describe(
       'Address of the studies service, ending in "/studies". Plain http sends images unencrypted: only inside a protected network.',
     ),
+    profile: z
+      .enum(profileNames)
+      .nullable()
+      .default(null)
+      .describe(
+        'Cloud service that this is: sets "verify", "batch", "parallel" and details of the sign-in to what suits it, wherever they are left out here. Built to the documentation of each service, not yet run against it.',
+      ),
     auth,
     clientCertificate: clientCertificate
       .nullable()
@@ -120,6 +75,13 @@ const stowDestination = z
         message: 'repeats the certificate of "auth"',
         params: { suggestion: 'Keep one of the two.' },
       });
+    if (entry.url.startsWith('http:') && entry.auth.type === 'aws-sigv4')
+      context.addIssue({
+        code: 'custom',
+        path: ['auth'],
+        message: 'leaves the images out of its signature, and plain http does not protect them',
+        params: { suggestion: 'Use an https address in "url".' },
+      });
     const certificate = entry.auth.type === 'mtls' ? 'auth' : 'clientCertificate';
     if (entry.url.startsWith('http:') && (entry.auth.type === 'mtls' || entry.clientCertificate !== null))
       context.addIssue({
@@ -131,4 +93,6 @@ const stowDestination = z
   })
   .describe('One archive.');
 
-export const destination = z.discriminatedUnion('type', [stowDestination]).describe('One archive.');
+export const destination = z
+  .discriminatedUnion('type', [stowDestination, dimseDestination, folderDestination])
+  .describe('One archive.');

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { destination, destinationsMax } from './document-destinations.ts';
+import { compression } from './document-compression.ts';
+import { destination } from './document-destinations.ts';
+import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { intakeLimits } from './limits.ts';
 import {
@@ -120,23 +122,6 @@ const spool = z
   .prefault({})
   .describe('The store on this box.');
 
-export const route = z
-  .strictObject({
-    to: z
-      .array(z.string())
-      .min(1)
-      .max(destinationsMax)
-      .describe('Names of destinations; each gets every image.'),
-  })
-  .describe('Where images go.');
-
-const routes = z
-  .strictObject({
-    default: route.optional().describe('Where every image goes. Absent: to every destination.'),
-  })
-  .prefault({})
-  .describe('Which images go where.');
-
 const web = z
   .strictObject({
     host: listenHost.default('0.0.0.0').describe('IP address the status page listens on.'),
@@ -168,6 +153,7 @@ export const documentShape = z
       .default({})
       .describe('Devices that send images, by a name of your choice.'),
     spool,
+    compression,
     destinations: z
       .record(entryName, destination)
       .describe('Archives that receive the images, by a name of your choice. At least one.'),

@@ -1,16 +1,20 @@
 import { z } from 'zod';
-import type { modality, route } from './document.ts';
+import type { modality } from './document.ts';
 import { documentShape } from './document.ts';
-import type { auth, batch, clientCertificate, destination, proxy } from './document-destinations.ts';
+import type { destination, proxy } from './document-destinations.ts';
+import type { batch, clientCertificate } from './document-line.ts';
+import type { route } from './document-routes.ts';
+import type { auth } from './document-sign-in.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
+import { fillProfiles } from './profiles.ts';
 import { checkWhole } from './whole-rules.ts';
 
 /** The one JSON document of a box. Defaults are filled in by parsing. */
 export const configSchema = documentShape.superRefine(checkWhole).transform((config) => ({
   ...config,
   intake: { ...config.intake, limits: fillLimits(config.intake.limits) },
-  routes: { default: config.routes.default ?? { to: Object.keys(config.destinations) } },
+  routes: { ...config.routes, default: config.routes.default ?? { to: Object.keys(config.destinations) } },
 }));
 
 /** A valid configuration with every default filled in. */
@@ -25,7 +29,6 @@ export type AuthConfig = z.output<typeof auth>;
 export type ClientCertificateConfig = z.output<typeof clientCertificate>;
 export type ProxyConfig = z.output<typeof proxy>;
 export type BatchConfig = z.output<typeof batch>;
-export type VerifyPolicy = DestinationConfig['verify'];
 export type RouteConfig = z.output<typeof route>;
 export type WebConfig = Config['web'];
 
@@ -40,7 +43,7 @@ export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
 
 /** Checks a whole document and fills in the defaults; never throws. */
 export function parseConfig(json: unknown): ParsedConfig {
-  const result = configSchema.safeParse(json);
+  const result = configSchema.safeParse(fillProfiles(json));
   if (result.success) return { ok: true, config: result.data };
   return { ok: false, problems: describeIssues(result.error.issues, json, configJsonSchema()) };
 }

@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import { type AddressRange, parseAddressRange, rangesOverlap } from './addresses.ts';
 import { type Document, type Modality, modalitiesMax } from './document.ts';
 import { destinationsMax } from './document-destinations.ts';
+import { routesMax } from './document-routes.ts';
 import { checkLimits } from './limits.ts';
+import { nearestWord } from './nearest-word.ts';
+import { entryName } from './values.ts';
 
 /** Rules that span several parts of the document. */
 export function checkWhole(config: Document, context: z.RefinementCtx<Document>): void {
@@ -15,17 +18,7 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
   if (destinationNames.length > destinationsMax)
     fail(['destinations'], `names more than ${destinationsMax} archives`, 'Remove some.');
 
-  config.routes.default?.to.forEach((name, at, all) => {
-    const path = ['routes', 'default', 'to', at];
-    if (!destinationNames.includes(name))
-      fail(
-        path,
-        'names a destination that does not exist',
-        `There is: ${destinationNames.join(', ') || 'none'}.`,
-      );
-    else if (all.indexOf(name) < at) fail(path, 'names a destination twice', 'Remove one of the two.');
-  });
-
+  checkRoutes(config, fail);
   checkLimits(config.intake.limits, (name, message, suggestion) =>
     fail(['intake', 'limits', name], message, suggestion),
   );
@@ -44,6 +37,36 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
         'Give each device its own AE title, or addresses that do not overlap.',
       );
   });
+}
+
+function checkRoutes({ routes, destinations, modalities }: Document, fail: Fail): void {
+  const entries = Object.entries(routes);
+  if (entries.length > routesMax) fail(['routes'], `names more than ${routesMax} routes`, 'Join some.');
+  for (const [name, entry] of entries) {
+    if (entry === undefined) continue;
+    if (!entryName.safeParse(name).success)
+      fail(['routes', name], 'is not a usable name', `Use ${entryName.description ?? ''}.`);
+    entry.to.forEach((to, at, all) => {
+      const path = ['routes', name, 'to', at];
+      if (!Object.hasOwn(destinations, to))
+        fail(path, 'names a destination that does not exist', nameHint(to, Object.keys(destinations)));
+      else if (all.indexOf(to) < at) fail(path, 'names a destination twice', 'Remove one of the two.');
+    });
+    const devices = 'modalities' in entry && Array.isArray(entry.modalities) ? entry.modalities : [];
+    devices.forEach((device: string, at: number) => {
+      if (!Object.hasOwn(modalities, device))
+        fail(
+          ['routes', name, 'modalities', at],
+          'names a modality that does not exist',
+          nameHint(device, Object.keys(modalities)),
+        );
+    });
+  }
+}
+
+function nameHint(name: string, known: readonly string[]): string {
+  const near = nearestWord(name, known);
+  return near === null ? `There is: ${known.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
 }
 
 type Fail = (path: PropertyKey[], message: string, suggestion: string) => void;

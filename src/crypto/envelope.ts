@@ -23,6 +23,11 @@ const slotBytes = 112;
 const slotOffsets = [immutableBytes, immutableBytes + slotBytes] as const;
 const keyBytes = 32;
 const nonceBytes = 12;
+/**
+ * Given to the cipher at once. Each answer is a piece of memory of its own: one of 64 KiB the allocator gets fresh from
+ * the kernel, page by page, which costs more than the encryption.
+ */
+const pieceBytes = 16 * 1024;
 const algorithm = 'aes-256-gcm';
 const bodyDomain = 1;
 const trailerDomain = 2;
@@ -59,12 +64,16 @@ function nonce(domain: number, counter: number, last: boolean): Buffer {
   return bytes;
 }
 
-function seal(key: KeyObject, iv: Buffer, aad: Buffer, plain: Uint8Array): [Buffer, Buffer] {
+/** Ciphertext in pieces, then the tag. */
+function seal(key: KeyObject, iv: Buffer, aad: Buffer, plain: Buffer): Buffer[] {
   const cipher = createCipheriv(algorithm, key, iv, { authTagLength: tagBytes });
   cipher.setAAD(aad);
-  const sealed = cipher.update(plain);
+  const sealed: Buffer[] = [];
+  for (let at = 0; at < plain.length; at += pieceBytes)
+    sealed.push(cipher.update(plain.subarray(at, at + pieceBytes)));
   cipher.final();
-  return [sealed, cipher.getAuthTag()];
+  sealed.push(cipher.getAuthTag());
+  return sealed;
 }
 
 /** @throws GantryError OBJECT_DAMAGED; nothing unverified is ever returned */
@@ -93,8 +102,8 @@ function immutableHeader(objectId: Buffer): Buffer {
 
 function wrapKey(epoch: Epoch, aad: Buffer, objectKey: Buffer): Buffer {
   const iv = fewRandomBytes(nonceBytes);
-  const [wrapped, tag] = seal(createSecretKey(epoch.key), iv, Buffer.concat([aad, epoch.id]), objectKey);
-  return Buffer.concat([epoch.id, iv, wrapped, tag]);
+  const wrapped = seal(createSecretKey(epoch.key), iv, Buffer.concat([aad, epoch.id]), objectKey);
+  return Buffer.concat([epoch.id, iv, ...wrapped]);
 }
 
 /**
@@ -156,7 +165,7 @@ export class Sealer {
     return [...last, ...sealedTrailer, footer];
   }
 
-  #sealChunk(last: boolean): [Buffer, Buffer] {
+  #sealChunk(last: boolean): Buffer[] {
     const plain = this.#chunk.subarray(0, this.#filled);
     const sealed = seal(this.#key, nonce(bodyDomain, this.#chunks, last), this.#aad, plain);
     this.#chunks += 1;

@@ -5,6 +5,7 @@ import {
   hkdfSync,
   type KeyObject,
   randomBytes,
+  createSecretKey,
 } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -57,6 +58,8 @@ export class Keyring {
   readonly #rootKey: Buffer;
   #keystore: Keystore;
   #epochs = new Map<string, StoredEpoch>();
+  /** Made once: a hash that is given bytes makes a key of them each time. */
+  readonly #uidKey: KeyObject;
   #current: StoredEpoch | null = null;
   #writing: Promise<void> = Promise.resolve();
   #rotating: Promise<void> | null = null;
@@ -65,6 +68,7 @@ export class Keyring {
     this.#options = options;
     this.#rootKey = rootKey;
     this.#keystore = keystore;
+    this.#uidKey = createSecretKey(keystore.uidKey);
     this.signingKey = createPrivateKey({ key: keystore.signingKey, format: 'der', type: 'pkcs8' });
     this.#index();
   }
@@ -121,7 +125,7 @@ export class Keyring {
 
   /** Keyed hash of a text, 32 hex digits: stands for a UID wherever UIDs may not be. */
   keyedHash(text: string): string {
-    return createHmac('sha256', this.#keystore.uidKey).update(text).digest('hex').slice(0, 32);
+    return createHmac('sha256', this.#uidKey).update(text).digest('hex').slice(0, 32);
   }
 
   sealFile(purpose: string, plain: Uint8Array): Buffer {

@@ -18,5 +18,7 @@ export interface HeaderFacts {
   readonly StudyInstanceUID: StudyInstanceUID | null;
   readonly SeriesInstanceUID: SeriesInstanceUID | null;
   readonly Modality: string | null;
+  /** As it came, a character a byte (its character set is not looked at); null where absent. For routing only. */
+  readonly InstitutionName: string | null;
   readonly image: ImageFacts | null;
 }

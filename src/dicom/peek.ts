@@ -51,6 +51,7 @@ export class HeaderPeek implements WalkHooks {
     ...uidTags,
     ...wordTags,
     tags.Modality,
+    tags.InstitutionName,
     tags.NumberOfFrames,
   ]);
   readonly #texts = new Map<number, string>();
@@ -80,6 +81,7 @@ export class HeaderPeek implements WalkHooks {
       StudyInstanceUID: parseUid<StudyInstanceUID>(this.#text(tags.StudyInstanceUID)),
       SeriesInstanceUID: parseUid<SeriesInstanceUID>(this.#text(tags.SeriesInstanceUID)),
       Modality: this.#modality(),
+      InstitutionName: this.#text(tags.InstitutionName).trim() || null,
       image: this.#image(),
     };
   }

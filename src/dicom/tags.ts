@@ -17,6 +17,7 @@ export const tags = {
   SOPClassUID: 0x0008_0016,
   SOPInstanceUID: 0x0008_0018,
   Modality: 0x0008_0060,
+  InstitutionName: 0x0008_0080,
   PatientName: 0x0010_0010,
   PatientID: 0x0010_0020,
   StudyInstanceUID: 0x0020_000d,
@@ -26,6 +27,7 @@ export const tags = {
   // The image attributes a read-back compares
   SamplesPerPixel: 0x0028_0002,
   PhotometricInterpretation: 0x0028_0004,
+  PlanarConfiguration: 0x0028_0006,
   NumberOfFrames: 0x0028_0008,
   Rows: 0x0028_0010,
   Columns: 0x0028_0011,

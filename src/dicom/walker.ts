@@ -65,6 +65,18 @@ export interface WalkHooks {
    * where it is encapsulated (neither the offset table nor item headers).
    */
   pixelBytes?(bytes: Buffer): void;
+  /** The header of the top-level Pixel Data (7FE0,0010) was read. */
+  pixelHeader?(header: PixelHeader): void;
+}
+
+/** Where the top-level Pixel Data stands in the data set; positions in bytes from its beginning. */
+export interface PixelHeader {
+  readonly position: number;
+  readonly headerBytes: 8 | 12;
+  /** The VR's two letters; null where it is written without one. */
+  readonly vr: string | null;
+  /** Bytes of the value; null where the length is undefined: fragments follow. */
+  readonly valueBytes: number | null;
 }
 
 /** A UID and its padding, and one byte more to see that it is too long. */
@@ -196,6 +208,7 @@ export class LengthWalker {
   #readHeader(bytes: Buffer, at: number, headerLength: 8 | 12): void {
     const { holds, explicitVr, bigEndian } = this.#frame;
     const tag = readTag(bytes, at, bigEndian);
+    if (tag === tags.PixelData && this.#frames.length === 1) this.#showPixelHeader(bytes, at, headerLength);
     this.#position += headerLength;
     this.#elements++;
     if (this.#position > this.#frame.limit) return this.#fail(walkFailures.innerLength);
@@ -213,6 +226,20 @@ export class LengthWalker {
       else this.#enterExplicit(tag, vr, form.undefinedHolds, read32(bytes, at + 8, bigEndian));
     }
     this.#closeEnded();
+  }
+
+  #showPixelHeader(bytes: Buffer, at: number, headerBytes: 8 | 12): void {
+    if (this.#hooks.pixelHeader === undefined) return;
+    const { explicitVr, bigEndian } = this.#frame;
+    const withVr = explicitVr && vrForm(bytes.readUInt16BE(at + 4), bytes.readUInt16BE(at + 6)) !== null;
+    const short = withVr && headerBytes === 8;
+    const length = short ? read16(bytes, at + 6, bigEndian) : read32(bytes, at + headerBytes - 4, bigEndian);
+    this.#hooks.pixelHeader({
+      position: this.#position,
+      headerBytes,
+      vr: withVr ? bytes.toString('latin1', at + 4, at + 6) : null,
+      valueBytes: !short && length === undefinedLength ? null : length,
+    });
   }
 
   #enterExplicit(

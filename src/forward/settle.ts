@@ -47,6 +47,9 @@ export type FaultKind = 'busy' | 'down' | 'sign-in' | 'setup';
 /** Answers by which a destination says of itself that it wants less for a while. */
 const busyCodes = new Set(['HTTP_429', 'HTTP_503', 'HTTP_507']);
 
+/** Definite answers to a single instance that say that its content is not understood. */
+const refusesContent = new Set(['HTTP_400', 'HTTP_415']);
+
 /**
  * What a verdict on the destination means for the breaker.
  * @param unsent nothing of the request reached the archive, so that what was sent cannot be to blame
@@ -109,9 +112,11 @@ export class Settler {
         return this.#delivered(item, verdict.reason);
       case 'compareWithArchive':
         return this.#existed(item, verdict.reason);
-      case 'quarantine':
       case 'resendAsReceived':
-        // What is sent is what was received: there is no other representation to try.
+        if (item.form === 'prepared') return this.#asReceived(item, verdict.reason, 'syntax-refused');
+        return { ...keyOf(item), to: 'quarantined', reason: verdict.reason };
+      case 'quarantine':
+        if (item.form === 'prepared') return this.#asReceived(item, verdict.reason, 'refused');
         return { ...keyOf(item), to: 'quarantined', reason: verdict.reason };
       case 'notBlamed':
         return this.#again(item, verdict.reason);
@@ -120,12 +125,17 @@ export class Settler {
       case 'halve':
       case 'split':
         if (around.batchInstances > 1) return this.#again(item, verdict.reason, half(around.batchInstances));
+        if (refusesContent.has(verdict.reason.code) && item.form === 'prepared')
+          return this.#asReceived(item, verdict.reason, 'refused');
         return this.#failed(item, verdict.reason, around, 'held', 0);
       case 'retry': {
         const msMin = isArchivesOwn(verdict.reason) ? this.#limits.passingFailureMsMin : 0;
         return this.#failed(item, verdict.reason, around, 'held', msMin);
       }
       case 'retryThenQuarantine':
+        // Said twice of the instance itself, it may well mean the form.
+        if (item.form === 'prepared' && item.attempts > 0 && isArchivesOwn(verdict.reason))
+          return this.#asReceived(item, verdict.reason, 'refused');
         break;
     }
     const { passingFailureMsMin } = this.#limits;
@@ -151,6 +161,8 @@ export class Settler {
 
   /** A damaged object is never forwarded; one that could not be read just now waits a little. */
   unread({ item, lasting, reason }: UnreadItem): ForwardSettlement {
+    // The received object is here still; what the archive may have of the other form is compared with both.
+    if (lasting && item.form === 'prepared') return this.#asReceived(item, reason, 'unreadable');
     if (lasting) return { ...keyOf(item), to: 'held', reason };
     return { ...this.#again(item, reason), retryAt: this.#clock.now() + this.#limits.localRetryMs };
   }
@@ -175,6 +187,15 @@ export class Settler {
     const retryAt = this.#clock.now();
     const queued = { to: 'queued', retryAt, countAttempt: false, outcomeUnknown: false } as const;
     return { ...keyOf(item), ...queued, reason, batchInstancesMax };
+  }
+
+  /** A definite refusal of the compressed form: what was received is sent instead, at once. */
+  #asReceived(
+    item: ForwardItem,
+    reason: Reason,
+    asReceived: 'syntax-refused' | 'refused' | 'unreadable',
+  ): ForwardSettlement {
+    return { ...this.#again(item, reason), asReceived };
   }
 
   #unknown(item: ForwardItem, reason: Reason, around: Circumstances): ForwardSettlement {

@@ -30,7 +30,7 @@ export async function readyBatch(
   const seen = new Set<string>();
   for (const item of items) {
     try {
-      await using object = await spool.open(item.objectId);
+      await using object = await spool.open(item.sentId);
       const { facts } = object;
       if (seen.has(facts.SOPInstanceUID)) batch.repeated.push(item);
       else batch.ready.push({ item, facts });
@@ -103,11 +103,17 @@ function storeItem(
   const header = part10Header(facts);
   return {
     SOPClassUID: facts.SOPClassUID,
+    TransferSyntaxUID: facts.TransferSyntaxUID,
+    StudyInstanceUID: facts.StudyInstanceUID,
+    SeriesInstanceUID: facts.SeriesInstanceUID,
     SOPInstanceUID: facts.SOPInstanceUID,
+    Modality: facts.Modality,
+    callingAeTitle: facts.callingAeTitle,
+    receivedAt: facts.receivedAt,
     bytes: header.length + facts.dataSetBytes,
     async *content() {
       yield header;
-      const dataSet = verifiedDataSet(spool, item.objectId);
+      const dataSet = verifiedDataSet(spool, item.sentId);
       try {
         for (;;) {
           // Only our own side is watched: a stream that is torn down throws its error into this generator too.

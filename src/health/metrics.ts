@@ -70,6 +70,59 @@ function byWord(counts: Readonly<Record<string, number>>, label: string): Sample
   return Object.entries(counts).map(([word, count]) => [{ [label]: word }, count]);
 }
 
+function codecFamilies(): Family[] {
+  const savings =
+    (of: 'instances' | 'bytesIn' | 'bytesOut') =>
+    ({ report }: Snapshot) =>
+      (report.compression?.savings ?? []).map((saving): Sample => {
+        const { modality, codec } = saving;
+        return [{ modality, codec }, saving[of]];
+      });
+  const labels = ['modality', 'codec'];
+  return [
+    {
+      name: 'gantry_codec_prepared_instances_total',
+      help: 'Instances compressed without loss and proven, since start.',
+      kind: 'counter',
+      labels,
+      read: savings('instances'),
+    },
+    {
+      name: 'gantry_codec_received_bytes_total',
+      help: 'Bytes of such instances as they were received.',
+      kind: 'counter',
+      labels,
+      read: savings('bytesIn'),
+    },
+    {
+      name: 'gantry_codec_prepared_bytes_total',
+      help: 'Bytes of such instances as they are sent.',
+      kind: 'counter',
+      labels,
+      read: savings('bytesOut'),
+    },
+    {
+      name: 'gantry_codec_passed_through_instances_total',
+      help: 'Instances sent as they were received, by the reason, since start.',
+      kind: 'counter',
+      labels: ['code'],
+      read: ({ report }) => byWord(report.compression?.passedThrough ?? {}, 'code'),
+    },
+    {
+      name: 'gantry_codec_mismatches_total',
+      help: 'Compressed images that did not give back the bytes received; none was used.',
+      kind: 'counter',
+      read: ({ report }) => single(report.compression?.mismatches ?? null),
+    },
+    {
+      name: 'gantry_codec_thread_failures_total',
+      help: 'Codec threads that died, trapped or took too long.',
+      kind: 'counter',
+      read: ({ report }) => single(report.compression?.threadFailures ?? null),
+    },
+  ];
+}
+
 const families: readonly Family[] = [
   {
     name: 'gantry_build_info',
@@ -86,6 +139,7 @@ const families: readonly Family[] = [
     read: ({ report }) =>
       ['working', 'degraded', 'down'].map((verdict) => [{ verdict }, report.verdict === verdict ? 1 : 0]),
   },
+  ...codecFamilies(),
   gauge(
     'gantry_config_generation',
     'Generation of the configuration in use.',

@@ -1,3 +1,4 @@
+import type { CompressionReport } from './compression.ts';
 import type { Reason } from '../base/errors.ts';
 import type {
   DestinationReport,
@@ -35,6 +36,7 @@ export interface StatusInputs {
   /** The configured destinations, by name. */
   readonly destinations: Readonly<Record<string, DestinationInput>>;
   readonly disk: StatusReport['disk'];
+  readonly compression: CompressionReport | null;
   readonly machine: MachineReport | null;
 }
 
@@ -154,6 +156,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     modalities: Object.fromEntries([...gatherModalities(inputs), ...gatherUnknownCallers(inputs)]),
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
+    compression: inputs.compression,
     machine: inputs.machine,
     config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
     version: inputs.version,

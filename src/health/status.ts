@@ -1,4 +1,5 @@
 import type { Reason } from '../base/errors.ts';
+import type { CompressionReport } from './compression.ts';
 
 export type Verdict = 'working' | 'degraded' | 'down';
 
@@ -59,6 +60,8 @@ export interface StatusReport {
     /** At the rate of the last days, counting what waits; null while unknown. */
     readonly daysLeft: number | null;
   };
+  /** Lossless compression on the way out; null where this box has no codec at work. */
+  readonly compression: CompressionReport | null;
   readonly machine: MachineReport | null;
   readonly config: {
     readonly generation: number;

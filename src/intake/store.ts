@@ -161,9 +161,15 @@ export class StoreOperation {
     const incoming = this.#incoming;
     this.#incoming = null; // from here on it is the spool's alone to end
     if (incoming === null) return refusalAnswer(objectRefusals.internal);
-    const { StudyInstanceUID, SeriesInstanceUID, Modality, image } = facts;
+    const { StudyInstanceUID, SeriesInstanceUID, Modality, InstitutionName, image } = facts;
     try {
-      const outcome = await incoming.commit({ StudyInstanceUID, SeriesInstanceUID, Modality, image });
+      const outcome = await incoming.commit({
+        StudyInstanceUID,
+        SeriesInstanceUID,
+        Modality,
+        InstitutionName,
+        image,
+      });
       return { status: storeStatuses[outcome].status, comment: '', outcome, refusal: null };
     } catch (error) {
       await this.#refuseFor(error);

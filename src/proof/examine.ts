@@ -1,13 +1,13 @@
 import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
 import { objectReadFailure } from '../spool/read-failure.ts';
-import type { OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
+import type { ObjectId, OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
 import { compareDataSet, type Subject } from './compare.ts';
 import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
 
 export interface Examination {
   readonly client: ArchiveClient;
-  readonly spool: Pick<SpoolProof, 'open'>;
+  readonly spool: Pick<SpoolProof, 'open' | 'givesBackReceived'>;
   readonly signal: AbortSignal;
 }
 
@@ -19,7 +19,7 @@ export async function examine(
 ): Promise<Finding> {
   if (look === 'none') return { kind: 'unasked' };
   try {
-    await using object = await spool.open(item.objectId);
+    await using object = await spool.open(item.sentId);
     const ref: InstanceRef = object.facts;
     if (look === 'qido') {
       const answer = await client.find(ref, signal);
@@ -27,8 +27,10 @@ export async function examine(
       return unproven(answer.kind === 'failed' ? answer : { kind: 'absent' });
     }
     const subject: Subject = { client, ref, signal, exact: item.existed };
-    if (look === 'digest') return await compareDataSet(object, subject);
-    return await compareMetadata(object, subject);
+    const finding =
+      look === 'digest' ? await compareDataSet(object, subject) : await compareMetadata(object, subject);
+    if (finding.kind !== 'different' || item.otherId === null) return finding;
+    return (await compareOther(item.otherId, subject, spool)) ?? finding;
   } catch (error) {
     // Only our own side throws: archive clients answer, whatever the peer does.
     return { kind: 'own-unreadable', ...objectReadFailure(error) };
@@ -40,4 +42,19 @@ async function compareMetadata(object: OpenObject, subject: Subject): Promise<Fi
   if (answer.kind !== 'present') return unproven(answer);
   if (sameMetadata(object.facts, answer.facts)) return { kind: 'proven', by: 'metadata' };
   return compareDataSet(object, subject);
+}
+
+/** An archive that had the instance before may hold its other form: nothing but equal bytes will do then. */
+async function compareOther(
+  otherId: ObjectId,
+  subject: Subject,
+  spool: Examination['spool'],
+): Promise<Finding | null> {
+  await using other = await spool.open(otherId);
+  const finding = await compareDataSet(other, { ...subject, exact: true });
+  if (finding.kind === 'different') return null;
+  if (finding.kind !== 'proven') return finding;
+  const { kind } = other.facts;
+  if (kind === 'prepared' && !(await spool.givesBackReceived(otherId))) return null;
+  return { ...finding, form: kind };
 }

@@ -1,11 +1,12 @@
 import type { ReadFailure } from '../archive/port.ts';
 import type { Reason } from '../base/errors.ts';
 import type { ObjectReadFailure } from '../spool/read-failure.ts';
-import type { ProofKind } from '../spool/types.ts';
+import type { ProofKind, Representation } from '../spool/types.ts';
 
 /** What one look at the archive found. */
 export type Finding =
-  | { readonly kind: 'proven'; readonly by: ProofKind }
+  /** `form`: which one the archive holds, where that is not the one that was sent. */
+  | { readonly kind: 'proven'; readonly by: ProofKind; readonly form?: Representation }
   /** The policy asks for no look. */
   | { readonly kind: 'unasked' }
   | { readonly kind: 'absent' }

@@ -125,7 +125,7 @@ export class ReceiptWriter {
       known.delete(objectId);
       if (facts !== null) {
         studyUID ??= facts.StudyInstanceUID;
-        instances.push(described(objectId, facts, deliveries));
+        instances.push(described(objectId, facts, deliveries, await this.#preparedOf(deliveries)));
       } else if (earlier !== undefined) {
         instances.push(carried(earlier, superseded));
       } else undescribed += 1;
@@ -147,6 +147,12 @@ export class ReceiptWriter {
     };
   }
 
+  /** The compressed form of an instance, where a destination has that. */
+  async #preparedOf(deliveries: Deliveries): Promise<ObjectFacts | null> {
+    const preparedId = deliveries.find((each) => each.preparedId !== null)?.preparedId ?? null;
+    return preparedId === null ? null : this.#facts(preparedId);
+  }
+
   /** @returns the object's own facts, or null where it cannot tell them any more: purged, damaged or lost */
   async #facts(objectId: ObjectId): Promise<ObjectFacts | null> {
     try {
@@ -165,7 +171,17 @@ function byObject(study: SettledStudy): Map<ObjectId, Deliveries> {
   return Map.groupBy(study.deliveries, ({ objectId }) => objectId);
 }
 
-function described(objectId: ObjectId, facts: ObjectFacts, deliveries: Deliveries): ReceiptInstance {
+function described(
+  objectId: ObjectId,
+  facts: ObjectFacts,
+  deliveries: Deliveries,
+  prepared: ObjectFacts | null,
+): ReceiptInstance {
+  const sentAs = prepared && {
+    TransferSyntaxUID: prepared.TransferSyntaxUID,
+    dataSetBytes: prepared.dataSetBytes,
+    dataSetSha256: prepared.dataSetSha256,
+  };
   return {
     objectId,
     SOPInstanceUID: facts.SOPInstanceUID,
@@ -179,6 +195,7 @@ function described(objectId: ObjectId, facts: ObjectFacts, deliveries: Deliverie
       state: each.state,
       provenBy: each.by,
       provenAt: each.verifiedAt === null ? null : new Date(each.verifiedAt).toISOString(),
+      sentAs: each.preparedId === null ? null : sentAs,
       reasonCode: each.reason?.code ?? null,
     })),
     carriedFrom: null,

@@ -11,6 +11,15 @@ const deliverySchema = z.strictObject({
   /** How the archive's copy was proven; null where it was not. */
   provenBy: z.enum(proofKinds).nullable(),
   provenAt: z.iso.datetime().nullable(),
+  /** What was sent instead of the data set as received: compressed without loss; null where it was sent as received. */
+  sentAs: z
+    .strictObject({
+      TransferSyntaxUID: z.string(),
+      dataSetBytes: z.int().nonnegative(),
+      dataSetSha256: z.string(),
+    })
+    .nullable()
+    .default(null),
   /** Why it is not verified, or null. */
   reasonCode: z.string().nullable(),
 });

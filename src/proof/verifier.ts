@@ -183,7 +183,11 @@ export class Verifier {
   #conclude(item: ProofItem, finding: Finding): Conclusion {
     switch (finding.kind) {
       case 'proven':
-        return { to: 'verified', by: finding.by };
+        return {
+          to: 'verified',
+          by: finding.by,
+          ...(finding.form === undefined ? {} : { form: finding.form }),
+        };
       case 'unasked':
         return { to: 'accepted' };
       case 'different':

@@ -1,17 +1,29 @@
 import type { Keyring } from '../crypto/keyring.ts';
 import { decodeTrailer } from './facts.ts';
 import type { NewInstance } from './ledger-instances.ts';
+import type { PreparedForm } from './ledger-forms.ts';
 import type { ObjectStore } from './object-store.ts';
+import { type CodecOptions, formOf } from './prepared.ts';
+import type { SegmentFiles } from './stored-object.ts';
 import { type ObjectFacts, type ObjectId, priorities, type UidKey } from './types.ts';
+
+/** What an object turned out to be that the ledger did not know. */
+export type FoundObject = { readonly received: NewInstance } | { readonly prepared: PreparedForm };
+
+export interface RowOptions {
+  /** After how long without an image a study counts as settled, by modality. */
+  quietMs(modalityName: string | null): number;
+  readonly codec?: Pick<CodecOptions, 'waitsFor'>;
+}
 
 /** Makes ledger rows of sealed objects: UIDs become keyed hashes here and nowhere else. */
 export class InstanceRows {
   readonly #keyring: Keyring;
-  readonly #quietMs: (modalityName: string | null) => number;
+  readonly #options: RowOptions;
 
-  constructor(keyring: Keyring, quietMs: (modalityName: string | null) => number) {
+  constructor(keyring: Keyring, options: RowOptions) {
     this.#keyring = keyring;
-    this.#quietMs = quietMs;
+    this.#options = options;
   }
 
   uidKey(uid: string): UidKey {
@@ -38,17 +50,24 @@ export class InstanceRows {
       priority: priorities.indexOf(facts.priority),
       epochId,
       destinations: facts.destinations,
-      quietMs: this.#quietMs(facts.modalityName),
+      quietMs: this.#options.quietMs(facts.modalityName),
+      waitsForCodec: start === 'queued' && (this.#options.codec?.waitsFor(facts) ?? false),
       start,
     };
   }
 
   /** @throws GantryError OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
-  async read(store: ObjectStore, objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance> {
-    const stored = await store.open(objectId);
+  async read(
+    store: ObjectStore,
+    objectId: ObjectId,
+    start: NewInstance['start'],
+    files?: SegmentFiles,
+  ): Promise<FoundObject> {
+    const stored = await store.open(objectId, files);
     try {
       const trailer = decodeTrailer(stored.trailer, stored.plainBytes);
-      return this.of(objectId, stored.epochId, trailer, trailer.conflict ? 'conflict' : start);
+      if (trailer.kind === 'prepared') return { prepared: formOf(objectId, stored.epochId, trailer) };
+      return { received: this.of(objectId, stored.epochId, trailer, trailer.conflict ? 'conflict' : start) };
     } finally {
       await stored.close();
     }
@@ -71,6 +90,7 @@ export class InstanceRows {
       epochId: '',
       destinations: ['unknown'],
       quietMs: 0,
+      waitsForCodec: false,
       start: 'unreadable',
     };
   }

@@ -5,11 +5,13 @@ import type { Log } from '../base/log.ts';
 import { LedgerDatabase } from './ledger.ts';
 import { find, type KnownInstance, type NewInstance } from './ledger-instances.ts';
 import type { Arguments, LedgerReply, LedgerRequest, OperationName, Result } from './ledger-operations.ts';
-import type { UidKey } from './types.ts';
+import type { ObjectId, UidKey } from './types.ts';
 
 /** Admissions are entered together: the objects are durable without them, and each commit costs the disk a sync. */
 const admitDelayMs = 100;
 const retryMs = 1000;
+/** Handed over by the worker at once: all together would stand in memory several times. */
+const idsPerPage = 10_000;
 /** How long closing waits for a database that takes nothing. */
 const flushMsMax = 5000;
 
@@ -72,6 +74,18 @@ export class LedgerClient {
       this.#waiting.set(request.id, { resolve, reject });
       this.#worker.postMessage(request);
     });
+  }
+
+  /** Ids of every instance that should have an object. */
+  async presentObjectIds(): Promise<ReadonlySet<ObjectId>> {
+    const present = new Set<ObjectId>();
+    let last: ObjectId | null = null;
+    do {
+      const page: ObjectId[] = await this.call('presentObjectIds', last, idsPerPage);
+      for (const id of page) present.add(id);
+      last = page.at(-1) ?? null;
+    } while (last !== null);
+    return present;
   }
 
   find(uidKey: UidKey): KnownInstance[] {

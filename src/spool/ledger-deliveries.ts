@@ -1,4 +1,5 @@
 import type { LedgerDatabase } from './ledger.ts';
+import { type Ability, chosenForm, learn, refusalsSince } from './ledger-forms.ts';
 import { derive, owed, park, seqOf } from './ledger-state.ts';
 import {
   type ForwardItem,
@@ -9,6 +10,7 @@ import {
   priorities,
   type ProofItem,
   type ProofSettlement,
+  type Representation,
   type UidKey,
 } from './types.ts';
 
@@ -82,10 +84,12 @@ export function takeForward(
   if (next === null) return [];
   const { study, priority } = next;
   const rows = db.all(
-    `SELECT d.instance, i.object_id, d.bytes, d.attempts, d.unknowns, d.first_attempt_at, d.batch_max
+    `SELECT d.instance, i.object_id, i.prepared_id, i.prepared_bytes, d.bytes, d.attempts, d.unknowns,
+       d.first_attempt_at, d.batch_max, ${chosenForm} AS form
      FROM delivery d INDEXED BY delivery_queued_study JOIN instance i ON i.seq = d.instance
      WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
      ORDER BY d.instance LIMIT ?`,
+    refusalsSince(now),
     destination,
     study,
     now,
@@ -103,20 +107,24 @@ export function takeForward(
   let bytes = 0;
   let countMax = limits.instancesMax;
   for (const row of rows) {
-    const size = row['bytes'] as number;
+    const form = row['form'] as Representation;
+    const size = row[form === 'prepared' ? 'prepared_bytes' : 'bytes'] as number;
     const allowed = Math.min(countMax, (row['batch_max'] as number | null) ?? countMax);
     if (items.length > 0 && (items.length >= allowed || bytes + size > bytesMax)) break;
     countMax = allowed;
     bytes += size;
     const firstAttemptAt = (row['first_attempt_at'] as number | null) ?? now;
     db.run(
-      'UPDATE delivery SET in_flight = 1, first_attempt_at = ? WHERE instance = ? AND destination = ?',
+      'UPDATE delivery SET in_flight = 1, first_attempt_at = ?, form = ? WHERE instance = ? AND destination = ?',
       firstAttemptAt,
+      form,
       row['instance'] ?? null,
       destination,
     );
     items.push({
       objectId: row['object_id'] as ObjectId,
+      sentId: row[form === 'prepared' ? 'prepared_id' : 'object_id'] as ObjectId,
+      form,
       destination,
       studyKey: study as UidKey,
       archiveHad,
@@ -159,11 +167,13 @@ export function settleForward(
   db: LedgerDatabase,
   settlements: readonly ForwardSettlement[],
   now: number,
-): void {
+): Ability[] {
+  const learned: Ability[] = [];
   for (const settlement of settlements) {
     const seq = seqOf(db, settlement.objectId);
     if (seq === null) continue;
     const key = [seq, settlement.destination] as const;
+    learned.push(...learnFrom(db, key, settlement, now));
     if (settlement.to === 'delivered') {
       db.run(
         `UPDATE delivery SET state = 'delivered', in_flight = 0, due_at = ?, delivered_at = ?, polls = 0, assumed = 0,
@@ -178,16 +188,20 @@ export function settleForward(
       );
     } else if (settlement.to === 'queued') {
       db.run(
-        `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = attempts + ?, unknowns = unknowns + ?,
-           needs_digest = max(needs_digest, ?), batch_max = coalesce(?, batch_max), reason_code = ?, reason_words = ?
+        `UPDATE delivery SET in_flight = 0, due_at = ?, attempts = CASE WHEN ? THEN 0 ELSE attempts + ? END, unknowns = unknowns + ?,
+           needs_digest = max(needs_digest, ?), batch_max = coalesce(?, batch_max), reason_code = ?, reason_words = ?,
+           form = CASE WHEN ? THEN 'received' ELSE form END, form_refused = max(form_refused, ?)
          WHERE instance = ? AND destination = ? AND in_flight = 1`,
         settlement.retryAt,
+        settlement.asReceived === undefined ? 0 : 1,
         settlement.countAttempt ? 1 : 0,
         settlement.outcomeUnknown ? 1 : 0,
         settlement.outcomeUnknown ? owed.digest : owed.none,
         settlement.batchInstancesMax,
         settlement.reason.code,
         settlement.reason.words,
+        settlement.asReceived === undefined ? 0 : 1,
+        settlement.asReceived === 'refused' ? 1 : 0,
         ...key,
       );
     } else {
@@ -195,6 +209,32 @@ export function settleForward(
     }
     derive(db, seq, now);
   }
+  return learned;
+}
+
+/**
+ * A definite refusal of the transfer syntax is believed at once. A refusal of the object may mean the form or the
+ * image: it was the form where the received one is taken.
+ */
+function learnFrom(
+  db: LedgerDatabase,
+  [seq, destination]: readonly [number, string],
+  settlement: ForwardSettlement,
+  now: number,
+): Ability[] {
+  const refused = settlement.to === 'queued' && settlement.asReceived === 'syntax-refused';
+  if (refused) return learn(db, seq, destination, false, now);
+  if (settlement.to !== 'delivered') return [];
+  const row = db.get(
+    'SELECT form, form_refused FROM delivery WHERE instance = ? AND destination = ? AND in_flight = 1',
+    seq,
+    destination,
+  );
+  if (row?.['form'] === 'prepared') {
+    // What it may have had before says nothing of what it takes.
+    return settlement.needsDigest || settlement.existed ? [] : learn(db, seq, destination, true, now);
+  }
+  return row?.['form_refused'] === 1 ? learn(db, seq, destination, false, now) : [];
 }
 
 export function takeProof(
@@ -204,7 +244,7 @@ export function takeProof(
   now: number,
 ): ProofItem[] {
   const rows = db.all(
-    `SELECT d.instance, i.object_id, d.bytes, d.needs_digest, d.polls, d.delivered_at, d.assumed
+    `SELECT d.instance, i.object_id, i.prepared_id, d.form, d.bytes, d.needs_digest, d.polls, d.delivered_at, d.assumed
      FROM delivery d JOIN instance i ON i.seq = d.instance
      WHERE d.destination = ? AND d.state = 'delivered' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
      ORDER BY d.due_at LIMIT ?`,
@@ -219,8 +259,13 @@ export function takeProof(
       row['instance'] ?? null,
       destination,
     );
+    const received = row['object_id'] as ObjectId;
+    const prepared = row['prepared_id'] as ObjectId | null;
+    const wasPrepared = row['form'] === 'prepared' && prepared !== null;
     return {
-      objectId: row['object_id'] as ObjectId,
+      objectId: received,
+      sentId: wasPrepared ? prepared : received,
+      otherId: wasPrepared ? received : prepared,
       destination,
       bytes: row['bytes'] as number,
       needsDigest: row['needs_digest'] !== owed.none,
@@ -251,9 +296,10 @@ function settleProofOf(
     case 'verified':
       db.run(
         `UPDATE delivery SET state = 'verified', in_flight = 0, verified_at = ?, proof = ?, assumed = 0,
-           reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 1`,
+           form = coalesce(?, form), reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 1`,
         now,
         settlement.by,
+        settlement.form ?? null,
         ...key,
       );
       return;

@@ -1,5 +1,6 @@
 import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase } from './ledger.ts';
+import { recoverTaken, withCodec } from './ledger-forms.ts';
 import { brokenHere, derive, owed, seqOf } from './ledger-state.ts';
 import { conflictReason, damagedReason, interruptedReason } from './reasons.ts';
 import type { DeliveryState, ObjectId, UidKey } from './types.ts';
@@ -20,6 +21,8 @@ export interface NewInstance {
   readonly epochId: string;
   readonly destinations: readonly string[];
   readonly quietMs: number;
+  /** Not sent before the codec has looked at it. */
+  readonly waitsForCodec: boolean;
   /**
    * - `queued`: to be sent.
    * - `conflict`: parked, other bytes are here under the same UID.
@@ -100,10 +103,11 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
     instance.quietMs,
   );
   const { state, reason } = starts[instance.start];
+  const waits = instance.waitsForCodec && instance.start === 'queued';
   const inserted = db
     .statement(
       `INSERT INTO instance (object_id, uid_key, study_key, digest, transfer_syntax, bytes, received_at, modality,
-       calling_ae, priority, epoch, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       calling_ae, priority, epoch, state, codec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       instance.objectId,
@@ -118,18 +122,20 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       instance.priority,
       instance.epochId,
       state,
+      waits ? 'waiting' : 'none',
     );
   const assumed = instance.start === 'assumed' ? 1 : 0;
   for (const destination of instance.destinations) {
     db.run(
-      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, needs_digest, assumed,
-         delivered_at, reason_code, reason_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, in_flight,
+         needs_digest, assumed, delivered_at, reason_code, reason_words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       inserted.lastInsertRowid,
       destination,
       instance.studyKey,
       instance.bytes,
       instance.priority,
       state,
+      waits ? withCodec : 0,
       assumed === 1 ? owed.digest : owed.none,
       assumed,
       assumed === 1 ? instance.receivedAt : null,
@@ -175,6 +181,7 @@ export function recoverInFlight(db: LedgerDatabase): void {
     interruptedReason.words,
   );
   db.run('UPDATE delivery SET in_flight = 0 WHERE in_flight = 1');
+  recoverTaken(db);
 }
 
 /** Verified long enough ago, still here, and described by its study's receipt: afterwards nothing could describe it. */
@@ -290,23 +297,38 @@ export function adoptTombstones(db: LedgerDatabase, tombstones: readonly Tombsto
   }
 }
 
-/** Ids of every instance that should have an object, in order. */
-export function presentObjectIds(db: LedgerDatabase): ObjectId[] {
+/**
+ * Ids of instances that should have an object, in order.
+ * @param after the last one of the page before, or null
+ */
+export function presentObjectIds(db: LedgerDatabase, after: ObjectId | null, idsMax: number): ObjectId[] {
   return db
-    .all('SELECT object_id FROM instance WHERE gone IS NULL ORDER BY object_id')
+    .all(
+      'SELECT object_id FROM instance WHERE object_id > ? AND gone IS NULL ORDER BY object_id LIMIT ?',
+      after ?? '',
+      idsMax,
+    )
     .map((row) => row['object_id'] as ObjectId);
 }
 
-/** Ids of instances that are gone, among the given ones. */
+/** Ids of objects of instances that are gone, among the given ones. */
 export function goneAmong(db: LedgerDatabase, objectIds: readonly ObjectId[]): ObjectId[] {
   return objectIds.filter(
-    (id) => db.get('SELECT 1 FROM instance WHERE object_id = ? AND gone IS NOT NULL', id) !== undefined,
+    (id) =>
+      db.get(
+        'SELECT 1 FROM instance WHERE (object_id = ? OR prepared_id = ?) AND gone IS NOT NULL',
+        id,
+        id,
+      ) !== undefined,
   );
 }
 
 /** How many objects are still sealed under each epoch (hex id). */
 export function epochsInUse(db: LedgerDatabase): string[] {
   return db
-    .all('SELECT DISTINCT epoch FROM instance WHERE gone IS NULL')
+    .all(
+      `SELECT epoch FROM instance WHERE gone IS NULL
+       UNION SELECT prepared_epoch FROM instance WHERE gone IS NULL AND prepared_epoch IS NOT NULL`,
+    )
     .map((row) => row['epoch'] as string);
 }

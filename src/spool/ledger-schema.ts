@@ -138,4 +138,27 @@ export const migrations: readonly string[] = [
     FROM modality;
   DROP TABLE modality;
   `,
+  // A second, compressed form of an instance. `codec` says how far the codec is with it: none, waiting, taken,
+  // ready, passed, or unproven (found when the ledger was rebuilt). `delivery.in_flight` is 2 while the codec is
+  // asked first: such a delivery is in none of the indexes of what is due.
+  `
+  ALTER TABLE instance ADD COLUMN codec TEXT NOT NULL DEFAULT 'none';
+  ALTER TABLE instance ADD COLUMN prepared_id TEXT;
+  ALTER TABLE instance ADD COLUMN prepared_bytes INTEGER;
+  ALTER TABLE instance ADD COLUMN prepared_syntax TEXT;
+  ALTER TABLE instance ADD COLUMN prepared_epoch TEXT;
+  ALTER TABLE instance ADD COLUMN sop_class TEXT;
+  CREATE INDEX instance_codec ON instance (priority, seq) WHERE codec = 'waiting';
+  CREATE INDEX instance_prepared ON instance (prepared_id) WHERE prepared_id IS NOT NULL;
+  ALTER TABLE delivery ADD COLUMN form TEXT;
+  ALTER TABLE delivery ADD COLUMN form_refused INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE ability (
+    destination TEXT NOT NULL,
+    sop_class TEXT NOT NULL,
+    transfer_syntax TEXT NOT NULL,
+    accepted INTEGER NOT NULL,
+    learned_at INTEGER NOT NULL,
+    PRIMARY KEY (destination, sop_class, transfer_syntax)
+  ) WITHOUT ROWID;
+  `,
 ];

@@ -44,7 +44,7 @@ export function settledStudies(db: LedgerDatabase, studiesMax: number, now: numb
     revision: study['revision'] as number,
     deliveries: db
       .all(
-        `SELECT i.object_id, d.destination, d.state, d.proof, d.verified_at, d.reason_code, d.reason_words
+        `SELECT i.object_id, d.destination, d.state, d.proof, d.verified_at, d.form, i.prepared_id, d.reason_code, d.reason_words
        FROM instance i JOIN delivery d ON d.instance = i.seq
        WHERE i.study_key = ? AND (i.gone IS NULL OR i.gone = 'purged') ORDER BY i.seq, d.destination`,
         study['study_key'] ?? null,
@@ -53,6 +53,7 @@ export function settledStudies(db: LedgerDatabase, studiesMax: number, now: numb
         objectId: row['object_id'] as ObjectId,
         destination: row['destination'] as string,
         state: row['state'] as DeliveryState,
+        preparedId: row['form'] === 'prepared' ? (row['prepared_id'] as ObjectId | null) : null,
         by: row['proof'] as ProofKind | null,
         verifiedAt: row['verified_at'] as number | null,
         reason: reasonOf(row),
@@ -175,7 +176,7 @@ export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): n
       `UPDATE delivery SET state = 'queued', in_flight = 0, due_at = ?, attempts = 0, unknowns = 0,
          first_attempt_at = NULL, polls = 0, batch_max = NULL,
          needs_digest = CASE WHEN state = 'queued' THEN needs_digest ELSE max(needs_digest, ${owed.digest}) END,
-         reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight = 0`,
+         reason_code = NULL, reason_words = NULL WHERE instance = ? AND destination = ? AND in_flight <> 1`,
       now,
       seq,
       destination,
@@ -242,7 +243,7 @@ function chosen(
   return db
     .all(
       `SELECT i.seq, d.destination, d.state FROM delivery d JOIN instance i ON i.seq = d.instance
-     WHERE ${where} AND i.gone IS NULL AND d.in_flight = 0 AND ${condition}`,
+     WHERE ${where} AND i.gone IS NULL AND d.in_flight <> 1 AND ${condition}`,
       ...values,
     )
     .map((row) => ({

@@ -59,5 +59,5 @@ function serve(port: MessagePort, database: LedgerDatabase): void {
 
 if (parentPort !== null) {
   const { path } = workerData as { path: string };
-  serve(parentPort, LedgerDatabase.open(path));
+  serve(parentPort, LedgerDatabase.reopen(path));
 }

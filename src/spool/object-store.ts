@@ -1,15 +1,21 @@
 import { GantryError } from '../base/errors.ts';
 import type { Epoch } from '../crypto/envelope.ts';
+import type { SegmentFiles } from './stored-object.ts';
 import type { ObjectId } from './types.ts';
 
 /** Where sealed objects lie. */
 export interface ObjectStore {
   /** Starts a new object; nothing of it is visible before `commit`. */
   create(id: ObjectId, epoch: Epoch): ObjectWriter;
-  /** @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION */
-  open(id: ObjectId): Promise<StoredObject>;
+  /**
+   * @param files where many objects are opened one after the other: what stays open between them
+   * @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION
+   */
+  open(id: ObjectId, files?: SegmentFiles): Promise<StoredObject>;
   /** Every complete object's id, in order of creation. */
   list(): ObjectId[];
+  /** Whether a complete object of this id is here. */
+  has(id: ObjectId): boolean;
   /** Deletes objects; those not there are passed over. */
   remove(ids: readonly ObjectId[]): Promise<void>;
   /**

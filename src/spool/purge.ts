@@ -3,7 +3,7 @@ import type { LedgerClient } from './ledger-client.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Tombstones } from './tombstones.ts';
 
-const batchMax = 500;
+const batchMax = 2000;
 
 interface PurgeParts {
   readonly ledger: LedgerClient;
@@ -33,7 +33,7 @@ export async function purgeVerified(
     if (batch.length === 0) break;
     const ids = batch.map((one) => one.objectId);
     await tombstones.write(batch, parts.now());
-    await store.remove(ids);
+    await store.remove([...ids, ...(await ledger.call('preparedIdsOf', ids))]);
     await ledger.call('markPurged', ids);
     instances += batch.length;
     bytes += batch.reduce((sum, one) => sum + one.bytes, 0);

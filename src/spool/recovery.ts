@@ -3,9 +3,12 @@ import type { Disk } from '../base/disk.ts';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { LedgerClient } from './ledger-client.ts';
+import type { FoundObject } from './instance-rows.ts';
+import type { PreparedForm } from './ledger-forms.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { ObjectStore } from './object-store.ts';
 import { lostReason } from './reasons.ts';
+import { SegmentFiles } from './stored-object.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { ObjectId } from './types.ts';
 import { volumeMissing } from './volume.ts';
@@ -44,7 +47,7 @@ interface RecoveryParts {
   /** Whether the object verifies from its first byte to its last. */
   isWhole(objectId: ObjectId): Promise<boolean>;
   /** Reads an object's trailer. @throws where it is damaged */
-  describe(objectId: ObjectId, start: NewInstance['start']): Promise<NewInstance>;
+  describe(objectId: ObjectId, start: NewInstance['start'], files: SegmentFiles): Promise<FoundObject>;
   /** A row for an object whose trailer cannot be read. */
   describeUnreadable(objectId: ObjectId): NewInstance;
 }
@@ -59,27 +62,33 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   await ledger.call('forgetUnreadable');
   // A rebuild that was interrupted is one still.
   const rebuilding = !(await ledger.call('isRecovered'));
-  const inLedger = new Set(await ledger.call('presentObjectIds'));
-  const unfinishedRemoved = await store.removeUnfinished(inLedger);
+  const inLedger = await ledger.presentObjectIds();
+  const prepared = new Set(await ledger.call('preparedIds'));
+  const unfinishedRemoved = await store.removeUnfinished(new Set([...inLedger, ...prepared]));
   const onDisk = store.list();
-  const unknown = onDisk.filter((id) => !inLedger.has(id));
+  const unknown = onDisk.filter((id) => !inLedger.has(id) && !prepared.has(id));
   const gone = new Set(await ledger.call('goneAmong', unknown));
   await store.remove([...gone]);
   const adopted = unknown.filter((id) => !gone.has(id));
   // A sender that is told "stored already" forgets the image: from here on that must be true.
   await store.makeDurable(adopted);
-  const damaged = await adopt(parts, adopted, rebuilding ? 'assumed' : 'queued');
-  const missing = await missingObjects(parts, onDisk, inLedger);
+  const { damaged, strays } = await adopt(parts, adopted, rebuilding ? 'assumed' : 'queued');
+  const missing = await missingObjects(parts, inLedger);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
-  await liftMended(parts, onDisk);
+  await ledger.call(
+    'dropPrepared',
+    [...prepared].filter((id) => !store.has(id)),
+  );
+  await liftMended(parts);
   if (rebuilding) {
     for await (const batch of tombstones.read(log)) await ledger.call('adoptTombstones', batch);
   }
+  await settleStrays(parts, strays, rebuilding);
   await tombstones.merge(log, now);
   await ledger.call('markRecovered', now);
   const report: RecoveryReport = {
     unfinishedRemoved,
-    adopted: adopted.length - damaged,
+    adopted: adopted.length - damaged - strays.length,
     lost: missing.length,
     damaged,
     rebuilt: rebuilding && onDisk.length > 0,
@@ -93,21 +102,26 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   return report;
 }
 
-/** Enters objects the ledger does not know. Returns how many are damaged. */
+/** Enters objects the ledger does not know. Returns how many are damaged, and which are second forms of others. */
 async function adopt(
   parts: RecoveryParts,
   ids: readonly ObjectId[],
   start: NewInstance['start'],
-): Promise<number> {
+): Promise<{ damaged: number; strays: PreparedForm[] }> {
   const { ledger, log } = parts;
+  const strays: PreparedForm[] = [];
   let damaged = 0;
+  let entered: Promise<void> = Promise.resolve();
   for (let at = 0; at < ids.length; at += instancesPerCommit) {
     const batch: NewInstance[] = [];
     const slice = ids.slice(at, at + instancesPerCommit);
+    await using files = new SegmentFiles();
     const describeNext = async (): Promise<void> => {
       for (let id = slice.shift(); id !== undefined; id = slice.shift()) {
         try {
-          batch.push(await parts.describe(id, start));
+          const found = await parts.describe(id, start, files);
+          if ('received' in found) batch.push(found.received);
+          else strays.push(found.prepared);
         } catch (error) {
           if (!(error instanceof GantryError)) throw error;
           log.error({ code: error.code, objectId: id }, 'an object found on the disk cannot be read');
@@ -116,21 +130,46 @@ async function adopt(
         }
       }
     };
-    await Promise.all(Array.from({ length: opensAtOnce }, describeNext));
+    // The ledger enters one batch while the next one is read.
+    await Promise.all([entered, ...Array.from({ length: opensAtOnce }, describeNext)]);
     batch.sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
-    await ledger.call('admit', batch);
+    entered = ledger.call('admit', batch);
   }
-  return damaged;
+  await entered;
+  return { damaged, strays };
+}
+
+/**
+ * Prepared objects the ledger does not know were never sent, and are prepared again: whether they give back what was
+ * received is not on record. Where the ledger is new they may have been sent: kept to compare the archive's copy with.
+ */
+async function settleStrays(
+  parts: RecoveryParts,
+  strays: readonly PreparedForm[],
+  rebuilding: boolean,
+): Promise<void> {
+  const { ledger, store, log } = parts;
+  const useless: ObjectId[] = [];
+  for (const form of strays) {
+    if (!(await ledger.call('isEntered', form.objectId))) {
+      // It may be all that is left of an image: kept, held and shown.
+      log.error(
+        { code: 'OBJECT_LOST', objectId: form.objectId },
+        'only the compressed form of an object is here',
+      );
+      await ledger.call('admit', [parts.describeUnreadable(form.preparedId)]);
+      continue;
+    }
+    const kept = rebuilding && (await ledger.call('settlePrepared', form, false));
+    if (!kept) useless.push(form.preparedId);
+  }
+  await store.remove(useless);
 }
 
 /** Rows without objects, except where a tombstone shows that a purge was interrupted: those are marked as purged. */
-async function missingObjects(
-  parts: RecoveryParts,
-  onDisk: readonly ObjectId[],
-  inLedger: ReadonlySet<ObjectId>,
-): Promise<ObjectId[]> {
-  const present = new Set(onDisk);
-  const missing = new Set([...inLedger].filter((id) => !present.has(id)));
+async function missingObjects(parts: RecoveryParts, inLedger: ReadonlySet<ObjectId>): Promise<ObjectId[]> {
+  const missing = new Set<ObjectId>();
+  for (const id of inLedger) if (!parts.store.has(id)) missing.add(id);
   if (missing.size === 0) return [];
   for await (const batch of parts.tombstones.read(parts.log)) {
     const purged = batch.map((tombstone) => tombstone.objectId).filter((id) => missing.has(id));
@@ -142,11 +181,10 @@ async function missingObjects(
 }
 
 /** Objects held as damaged or lost that are here and whole (a disk that was away, a file put back) go on. */
-async function liftMended(parts: RecoveryParts, onDisk: readonly ObjectId[]): Promise<void> {
-  const present = new Set(onDisk);
+async function liftMended(parts: RecoveryParts): Promise<void> {
   const mended: ObjectId[] = [];
   for (const id of await parts.ledger.call('brokenObjectIds')) {
-    if (present.has(id) && (await parts.isWhole(id))) mended.push(id);
+    if (parts.store.has(id) && (await parts.isWhole(id))) mended.push(id);
   }
   if (mended.length > 0) await parts.ledger.call('liftBroken', mended, parts.now);
 }

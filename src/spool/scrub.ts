@@ -36,7 +36,7 @@ export async function scrubObjects({
   let bytes = 0;
   const whole: ObjectId[] = [];
   const damaged: ObjectId[] = [];
-  const known = await ledger.call('presentObjectIds');
+  const known = [...(await ledger.presentObjectIds())];
   const onDisk = store.list();
   for (const id of onDisk) {
     try {
@@ -50,6 +50,8 @@ export async function scrubObjects({
   }
   const missing = await missingOf(known, onDisk, ledger);
   if (await away()) throw volumeMissing();
+  // A damaged second form is given up: the received one is there.
+  await store.remove(await ledger.call('dropPrepared', damaged));
   if (damaged.length > 0) await ledger.call('holdObjects', damaged, damagedReason, now);
   if (missing.length > 0) await ledger.call('holdObjects', missing, lostReason, now);
   const broken = new Set(await ledger.call('brokenObjectIds'));
@@ -67,7 +69,7 @@ async function missingOf(
   const listed = new Set(onDisk);
   const absent = known.filter((id) => !listed.has(id));
   if (absent.length === 0) return [];
-  const still = new Set(await ledger.call('presentObjectIds'));
+  const still = await ledger.presentObjectIds();
   return absent.filter((id) => still.has(id));
 }
 

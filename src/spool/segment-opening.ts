@@ -24,21 +24,10 @@ export async function assembleObjects(
   scanned: readonly ScannedSegment[],
   index: SegmentIndex,
 ): Promise<OpenedSegments> {
-  const byObject = new Map<ObjectId, Candidate[]>();
-  for (const { segment, runs } of scanned) {
-    for (const found of runs) {
-      if (found.dead) continue;
-      const { block, payloadBytes, proven, objectId } = found;
-      const run: Run = { segment, block, payloadBytes, proven };
-      segment.hold(objectId, run);
-      const candidates = byObject.get(objectId);
-      if (candidates === undefined) byObject.set(objectId, [{ found, run }]);
-      else candidates.push({ found, run });
-    }
-  }
+  const others = enterSimple(scanned, index);
   const fragments: OwnedRun[] = [];
   const surplus: OwnedRun[] = [];
-  for (const [id, candidates] of byObject) {
+  for (const [id, candidates] of others) {
     const { chosen, second, unfit } = await chooseAll(candidates);
     const runs = wholeRuns(chosen);
     if (runs !== null) index.add(id, runs);
@@ -47,6 +36,46 @@ export async function assembleObjects(
     surplus.push(...second.map(({ run }) => ({ id, run })));
   }
   return { fragments, surplus };
+}
+
+/**
+ * Enters the objects that consist of a single run, there once and certainly durable: all but a few.
+ * @returns what was found of the others
+ */
+function enterSimple(
+  scanned: readonly ScannedSegment[],
+  index: SegmentIndex,
+): ReadonlyMap<ObjectId, readonly Candidate[]> {
+  const repeated = repeatedIds(scanned);
+  const others = new Map<ObjectId, Candidate[]>();
+  for (const { segment, runs } of scanned) {
+    for (const found of runs) {
+      if (found.dead) continue;
+      const { block, payloadBytes, proven, objectId } = found;
+      const run: Run = { segment, block, payloadBytes, proven };
+      segment.hold(objectId, run);
+      const isSimple = found.index === 0 && found.last && proven && !repeated.has(objectId);
+      const candidates = others.get(objectId);
+      if (isSimple) index.add(objectId, [run]);
+      else if (candidates === undefined) others.set(objectId, [{ found, run }]);
+      else candidates.push({ found, run });
+    }
+  }
+  return others;
+}
+
+/** Objects of which more than one run was found. */
+function repeatedIds(scanned: readonly ScannedSegment[]): ReadonlySet<ObjectId> {
+  const seen = new Set<ObjectId>();
+  const repeated = new Set<ObjectId>();
+  for (const { runs } of scanned) {
+    for (const { dead, objectId } of runs) {
+      if (dead) continue;
+      if (seen.has(objectId)) repeated.add(objectId);
+      seen.add(objectId);
+    }
+  }
+  return repeated;
 }
 
 interface Choice {

@@ -12,10 +12,10 @@ import {
   type RunFrame,
 } from './segment-format.ts';
 
-/** Read at once while hopping from frame to frame, where they are close together. */
-const hopBytes = 64 * 1024;
-/** Read at once while looking for a frame block by block. */
-const searchBytes = 1024 * 1024;
+/** Runs shorter than this are read together with what follows: that is less work for the disk than to hop. */
+const shortRunBytes = 64 * 1024;
+/** Read at once where everything is looked at: while runs are short, and while a frame is looked for. */
+const stretchBytes = 1024 * 1024;
 
 /** A run as it was found. */
 export interface FoundRun extends RunFrame {
@@ -89,34 +89,31 @@ export async function isRunWhole(
 }
 
 async function findRuns(window: Window, segment: Segment): Promise<Omit<ScannedSegment, 'segment'>> {
-  const frames: (RunFrame & { readonly block: number })[] = [];
+  const runs: (FoundRun & { proven: boolean })[] = [];
   let ended = false;
   let nextBlock = 1;
   let provenBlock = 0;
   const gaps: Gap[] = [];
-  let readBytes = hopBytes;
+  let readBytes = stretchBytes;
   for (let block = 1; block < segment.blocks && !ended; ) {
-    const frame = readFrame(await window.at(block, readBytes), segment);
+    const frame = readFrame(window.held(block) ?? (await window.at(block, readBytes)), segment);
     if (frame !== null && block > nextBlock) gaps.push({ block: nextBlock, blocks: block - nextBlock });
     if (frame === null) {
-      readBytes = searchBytes;
+      readBytes = stretchBytes;
       block += 1;
     } else if (frame.kind === 'end') {
       ended = true;
       provenBlock = block;
     } else {
-      frames.push({ ...frame, block });
+      runs.push({ ...frame, block, proven: false });
       provenBlock = Math.max(provenBlock, frame.syncedBlock);
       const blocks = blocksOf(frame.payloadBytes);
-      readBytes = blocks * blockBytes < hopBytes ? hopBytes : blockBytes;
+      readBytes = blocks * blockBytes < shortRunBytes ? stretchBytes : blockBytes;
       block += blocks;
       nextBlock = block;
     }
   }
-  const runs = frames.map((frame) => ({
-    ...frame,
-    proven: frame.block + blocksOf(frame.payloadBytes) <= provenBlock,
-  }));
+  for (const run of runs) run.proven = run.block + blocksOf(run.payloadBytes) <= provenBlock;
   return { runs, ended, nextBlock, provenBlock, gaps };
 }
 
@@ -124,7 +121,7 @@ async function findRuns(window: Window, segment: Segment): Promise<Omit<ScannedS
 async function newestIn(window: Window, number: number, blocks: number): Promise<number | null> {
   let newest: number | null = null;
   for (let block = 1; block < blocks; block += 1) {
-    const generation = generationOf(await window.at(block, searchBytes), number);
+    const generation = generationOf(await window.at(block, stretchBytes), number);
     if (generation !== null && (newest === null || generation > newest)) newest = generation;
   }
   return newest;
@@ -133,17 +130,18 @@ async function newestIn(window: Window, number: number, blocks: number): Promise
 /** Whether a file is empty, or all zeroes: it was being made. */
 async function isBlank(window: Window, blocks: number): Promise<boolean> {
   for (let block = 0; block < blocks; block += 1) {
-    const bytes = await window.at(block, searchBytes);
+    const bytes = await window.at(block, stretchBytes);
     if (bytes.subarray(0, blockBytes).some((byte) => byte !== 0)) return false;
   }
   return !window.hasFailed;
 }
 
-/** The part of a file that was read last. */
+/** The part of a file that was read last. What it gives out holds until the next read. */
 class Window {
   readonly #file: DiskFile;
   /** Something could not be read. */
   hasFailed = false;
+  #space: Buffer = Buffer.alloc(0);
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
 
@@ -151,11 +149,17 @@ class Window {
     this.#file = file;
   }
 
+  /** From the block's first byte; null where the block's first bytes were not read with the last ones. */
+  held(block: number): Buffer | null {
+    const within = block * blockBytes - this.#start;
+    return within >= 0 && within + frameBytes <= this.#bytes.length ? this.#bytes.subarray(within) : null;
+  }
+
   /** From the block's first byte, at least a frame where the file goes on so far. */
   async at(block: number, readBytes: number): Promise<Buffer> {
+    const held = this.held(block);
+    if (held !== null) return held;
     const position = block * blockBytes;
-    const within = position - this.#start;
-    if (within >= 0 && within + frameBytes <= this.#bytes.length) return this.#bytes.subarray(within);
     this.#bytes = await this.#read(position, readBytes);
     this.#start = position;
     return this.#bytes;
@@ -163,7 +167,8 @@ class Window {
 
   /** What cannot be read is passed over, block by block. */
   async #read(position: number, readBytes: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafe(readBytes);
+    if (this.#space.length < readBytes) this.#space = Buffer.allocUnsafeSlow(readBytes);
+    const bytes = this.#space.subarray(0, readBytes);
     try {
       return bytes.subarray(0, await this.#file.read(bytes, position));
     } catch (error) {

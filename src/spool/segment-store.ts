@@ -16,7 +16,7 @@ import { type ScannedSegment, scanSegment } from './segment-scan.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { blockBytes, frameBytes, writeDeadFrame, writeEndFrame } from './segment-format.ts';
 import { Segment } from './segment.ts';
-import { openStored } from './stored-object.ts';
+import { openStored, type SegmentFiles } from './stored-object.ts';
 import type { ObjectId } from './types.ts';
 
 const segmentBytesDefault = 64 * 1024 * 1024;
@@ -129,14 +129,18 @@ export class SegmentStore implements ObjectStore {
     });
   }
 
-  async open(id: ObjectId): Promise<StoredObject> {
+  async open(id: ObjectId, files?: SegmentFiles): Promise<StoredObject> {
     const runs = this.#index.runsOf(id);
     if (runs === null) throw objectNotFound();
-    return openStored(id, runs, this.#options.findKey);
+    return openStored(id, runs, this.#options.findKey, files);
   }
 
   list(): ObjectId[] {
     return this.#index.ids();
+  }
+
+  has(id: ObjectId): boolean {
+    return this.#index.runsOf(id) !== null;
   }
 
   async remove(ids: readonly ObjectId[]): Promise<void> {

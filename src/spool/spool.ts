@@ -3,19 +3,21 @@ import type { Clock } from '../base/clock.ts';
 import { type Disk, makeDirectoryDurably } from '../base/disk.ts';
 import type { Log } from '../base/log.ts';
 import type { Keyring } from '../crypto/keyring.ts';
-import { decodeTrailer, encodeTrailer } from './facts.ts';
+import { encodeTrailer } from './facts.ts';
 import { InstanceRows } from './instance-rows.ts';
 import { Incoming, type IncomingHost } from './incoming.ts';
 import type { LedgerClient } from './ledger-client.ts';
 import { openLedger } from './ledger-opening.ts';
 import type { QueueFilter } from './ledger-views.ts';
-import { newObjectId } from './object-id.ts';
+import { NewObjects } from './new-objects.ts';
+import { type CodecOptions, PreparedForms } from './prepared.ts';
 import { purgeVerified } from './purge.ts';
 import { damagedReason } from './reasons.ts';
 import { recover } from './recovery.ts';
 import { isWhole, scrubObjects, type ScrubReport } from './scrub.ts';
 import { SegmentStore } from './segment-store.ts';
 import { Tombstones } from './tombstones.ts';
+import { Turns } from './turns.ts';
 import {
   type AdmissionFacts,
   type DataSetFacts,
@@ -39,6 +41,7 @@ import {
   retriedStates,
   type UidKey,
 } from './types.ts';
+import { openObject } from './open-object.ts';
 import { intakeClosed, spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
 
 const volumeWaitMs = 2000;
@@ -60,6 +63,8 @@ export interface SpoolOptions {
   destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
   /** After how long without an image a study counts as settled, by modality. */
   quietMs(modalityName: string | null): number;
+  /** What compresses instances before they are sent. Without one nothing waits for it. */
+  readonly codec?: CodecOptions;
   /** The ledger's thread ended by itself: the process has to be started anew. Nothing acknowledged is lost. */
   readonly died: (error: Error) => void;
 }
@@ -71,9 +76,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   readonly #tombstones: Tombstones;
   readonly #volume: Volume;
   readonly #rows: InstanceRows;
+  /** As the codec sees it. */
+  readonly codec: PreparedForms;
   readonly #listeners = new Set<() => void>();
-  readonly #admissions = new Map<string, Promise<unknown>>();
-  readonly #openEpochs = new Map<string, number>();
+  readonly #admissions = new Turns();
+  readonly #newObjects: NewObjects;
   #ledger: LedgerClient | null = null;
   #recovered = false;
   #waiting: NodeJS.Timeout | null = null;
@@ -82,7 +89,22 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     const { disk, dataDirectory, keyring, reserveBytes, log } = options;
     const directory = join(dataDirectory, 'spool');
     this.#options = options;
-    this.#rows = new InstanceRows(keyring, (modalityName) => options.quietMs(modalityName));
+    this.#newObjects = new NewObjects(keyring);
+    this.#rows = new InstanceRows(keyring, options);
+    this.codec = new PreparedForms({
+      store: () => this.#store,
+      ledger: () => this.#db,
+      newObject: () => this.#newObjects.start(this.#store, this.#now()),
+      gate: () => this.intakeGate(),
+      ready: () => this.#ready,
+      workMade: () => this.#workMade(),
+      onWork: (listener) => this.onWork(listener),
+      failed: (error) => this.#failed(error),
+      noteWritten: (bytes) => this.#volume.noteWritten(bytes),
+      open: (objectId) => this.open(objectId),
+      codec: options.codec ?? null,
+      now: () => this.#now(),
+    });
     this.#store = this.#newStore();
     this.#tombstones = new Tombstones(disk, join(directory, 'tombstones'), keyring);
     this.#volume = new Volume({
@@ -111,6 +133,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       admitted: () => this.#workMade(),
       died,
     });
+    await this.codec.loadAbilities();
     await this.#recoverWherePossible();
   }
 
@@ -136,7 +159,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       now: clock.now(),
       volumeMissing: () => this.#volume.isMissing(),
       isWhole: (objectId) => isWhole(this.#store, objectId),
-      describe: (objectId, start) => this.#rows.read(this.#store, objectId, start),
+      describe: (objectId, start, files) => this.#rows.read(this.#store, objectId, start, files),
       describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
     });
     log.info({ event: 'recovered', ...report }, 'the spool is open');
@@ -187,31 +210,19 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   async begin(facts: AdmissionFacts): Promise<IncomingObject> {
     const gate = this.intakeGate();
     if (!gate.open) throw intakeClosed(gate.reason);
-    const receivedAt = this.#options.clock.now();
-    const objectId = newObjectId(receivedAt);
-    const epoch = this.#options.keyring.currentEpoch();
-    const epochId = epoch.id.toString('hex');
-    const writer = this.#store.create(objectId, epoch);
-    this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 0) + 1);
-    return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(epochId));
+    const receivedAt = this.#now();
+    const { objectId, epochId, writer, ended } = this.#newObjects.start(this.#store, receivedAt);
+    return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(ended));
+  }
+
+  givesBackReceived(preparedId: ObjectId): Promise<boolean> {
+    return this.codec.givesBackReceived(preparedId);
   }
 
   async open(objectId: ObjectId): Promise<OpenObject> {
-    const stored = await this.#store.open(objectId).catch(async (error: unknown) => {
+    return openObject(this.#store, objectId).catch(async (error: unknown) => {
       throw (await this.#volume.isMissing()) ? volumeMissing() : error;
     });
-    try {
-      const facts = decodeTrailer(stored.trailer, stored.plainBytes);
-      return {
-        objectId,
-        facts,
-        dataSet: () => stored.chunks(),
-        [Symbol.asyncDispose]: () => stored.close(),
-      };
-    } catch (error) {
-      await stored.close();
-      throw error;
-    }
   }
 
   takeForward(destination: string, limits: ForwardLimits): Promise<ForwardItem[]> {
@@ -220,7 +231,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   }
 
   async settleForward(settlements: readonly ForwardSettlement[]): Promise<void> {
-    await this.#db.call('settleForward', settlements, this.#now());
+    this.codec.learned(await this.#db.call('settleForward', settlements, this.#now()));
     this.#workMade();
   }
 
@@ -269,7 +280,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       keyring: this.#options.keyring,
       now: () => this.#now(),
       ready: () => this.#ready,
-      epochIsOpen: (epochId) => (this.#openEpochs.get(epochId) ?? 0) > 0,
+      epochIsOpen: (epochId) => this.#newObjects.isOpen(epochId),
     });
   }
 
@@ -305,7 +316,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
    */
   async discard(filter: QueueFilter): Promise<number> {
     const { deliveries, objectIds } = await this.#db.call('discard', filter, this.#now());
-    await this.#store.remove(objectIds);
+    await this.#store.remove([...objectIds, ...(await this.#db.call('preparedIdsOf', objectIds))]);
     this.#workMade();
     return deliveries;
   }
@@ -352,9 +363,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return known;
   }
 
-  #hostFor(epochId: string): IncomingHost {
+  #hostFor(ended: () => void): IncomingHost {
     return {
-      exclusively: (facts, work) => this.#exclusively(facts.SOPInstanceUID, work),
+      exclusively: (facts, work) => this.#admissions.take(facts.SOPInstanceUID, work),
       compare: (facts) => this.#compare(facts),
       destinationsOf: (facts, found) => this.#options.destinationsOf(facts, found),
       admitted: (objectId, epoch, facts, start) =>
@@ -362,23 +373,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       encode: encodeTrailer,
       failed: (error) => this.#failed(error),
       noteWritten: (bytes) => this.#volume.noteWritten(bytes),
-      ended: () => {
-        const left = (this.#openEpochs.get(epochId) ?? 1) - 1;
-        if (left > 0) this.#openEpochs.set(epochId, left);
-        else this.#openEpochs.delete(epochId);
-      },
+      ended,
     };
-  }
-
-  async #exclusively<T>(uid: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#admissions.get(uid) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    this.#admissions.set(uid, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#admissions.get(uid) === mine) this.#admissions.delete(uid);
-    }
   }
 
   async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {

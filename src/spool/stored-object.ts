@@ -19,18 +19,85 @@ import type { ObjectId } from './types.ts';
 
 /** Chunks read at once. */
 const readChunks = 4;
+/** Runs of at most so many sealed bytes are read as a whole: most of that work is the calls. */
+const shortRunBytes = 16 * 1024;
+/** Read at once where one short object after the other is wanted. */
+const stretchBytes = 1024 * 1024;
+
+interface Stretch {
+  readonly start: number;
+  /** Null where not all of it can be read. */
+  readonly bytes: Promise<Buffer | null>;
+}
+
+/** Segment files opened for reading, each once. */
+export class SegmentFiles implements AsyncDisposable {
+  readonly #files = new Map<Segment, Promise<DiskFile>>();
+  /** What was read last of each, for those who read one object after the other. */
+  readonly #stretches = new Map<Segment, Stretch>();
+
+  /** Reads what follows too: the next short object is then here already. @throws the disk's error */
+  async readShort(segment: Segment, position: number, length: number): Promise<Buffer> {
+    let stretch = this.#stretches.get(segment);
+    if (
+      stretch === undefined ||
+      position < stretch.start ||
+      position + length > stretch.start + stretchBytes
+    ) {
+      stretch = { start: position, bytes: this.#stretchOf(segment, position) };
+      this.#stretches.set(segment, stretch);
+    }
+    const within = position - stretch.start;
+    const bytes = await stretch.bytes;
+    return bytes === null
+      ? readUpTo(await this.of(segment), position, length)
+      : bytes.subarray(within, within + length);
+  }
+
+  async #stretchOf(segment: Segment, position: number): Promise<Buffer | null> {
+    const file = await this.of(segment);
+    return readUpTo(file, position, stretchBytes).catch(() => null);
+  }
+
+  of(segment: Segment): Promise<DiskFile> {
+    let opened = this.#files.get(segment);
+    if (opened === undefined) {
+      opened = segment.openFile('read');
+      this.#files.set(segment, opened);
+    }
+    return opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const files = await Promise.allSettled(this.#files.values());
+    this.#files.clear();
+    this.#stretches.clear();
+    for (const file of files) if (file.status === 'fulfilled') await file.value.close();
+  }
+}
+
+async function readUpTo(file: DiskFile, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, await file.read(bytes, position));
+}
 
 /** The sealed bytes of one object, from wherever its runs lie. */
 class SealedBytes {
   readonly length: number;
   readonly #id: ObjectId;
   readonly #runs: readonly Run[];
-  readonly #files = new Map<Segment, Promise<DiskFile>>();
-  readonly #framed = new Set<Run>();
+  readonly #own = new SegmentFiles();
+  readonly #files: SegmentFiles;
+  readonly #isShared: boolean;
+  /** Runs whose frame was looked at, with their sealed bytes where they are short. */
+  readonly #framed = new Map<Run, Buffer | null>();
   #isClosed = false;
 
-  constructor(id: ObjectId, runs: readonly Run[]) {
+  /** @param shared files that stay open for others */
+  constructor(id: ObjectId, runs: readonly Run[], shared: SegmentFiles | null) {
     this.#id = id;
+    this.#files = shared ?? this.#own;
+    this.#isShared = shared !== null;
     this.#runs = runs;
     this.length = runs.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
     for (const { segment } of runs) segment.readers += 1;
@@ -52,35 +119,40 @@ class SealedBytes {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const { segment } of this.#runs) segment.readers -= 1;
-    const files = await Promise.allSettled(this.#files.values());
-    for (const file of files) if (file.status === 'fulfilled') await file.value.close();
+    await this.#own[Symbol.asyncDispose]();
   }
 
   async #readRun(run: Run, into: Buffer, offset: number): Promise<void> {
     const { segment, block } = run;
     const file = await this.#fileOf(segment);
-    if (!this.#framed.has(run)) await this.#readFrame(run, file);
-    const got = await file.read(into, block * blockBytes + frameBytes + offset);
+    if (!this.#framed.has(run)) this.#framed.set(run, await this.#readFrame(run, file));
+    const held = this.#framed.get(run) ?? null;
+    const got =
+      held === null
+        ? await file.read(into, block * blockBytes + frameBytes + offset)
+        : held.copy(into, 0, offset, offset + into.length);
     if (got !== into.length) throw damaged('it ends early');
   }
 
-  /** What can be read now and would not be found after a restart is not whole. */
-  async #readFrame(run: Run, file: DiskFile): Promise<void> {
-    const bytes = Buffer.alloc(frameBytes);
-    await file.read(bytes, run.block * blockBytes);
+  /**
+   * What can be read now and would not be found after a restart is not whole.
+   * @returns the sealed bytes of a short run, and null for another
+   */
+  async #readFrame(run: Run, file: DiskFile): Promise<Buffer | null> {
+    const isShort = run.payloadBytes <= shortRunBytes;
+    const position = run.block * blockBytes;
+    const length = isShort ? frameBytes + run.payloadBytes : frameBytes;
+    const bytes = await (isShort && this.#isShared
+      ? this.#files.readShort(run.segment, position, length)
+      : readUpTo(file, position, length));
     const frame = readFrame(bytes, run.segment);
     if (frame?.kind !== 'run' || frame.dead || frame.objectId !== this.#id)
       throw damaged('its place is not marked as its own');
-    this.#framed.add(run);
+    return isShort ? bytes.subarray(frameBytes) : null;
   }
 
   #fileOf(segment: Segment): Promise<DiskFile> {
-    let opened = this.#files.get(segment);
-    if (opened === undefined) {
-      opened = segment.openFile('read');
-      this.#files.set(segment, opened);
-    }
-    return opened.catch((error: unknown) => {
+    return this.#files.of(segment).catch((error: unknown) => {
       throw systemErrorCode(error) === 'ENOENT' ? objectNotFound() : error;
     });
   }
@@ -88,14 +160,16 @@ class SealedBytes {
 
 /**
  * @param runs the object's, in order
+ * @param files open for others too, who close them; without, the object has its own
  * @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION, or the disk's error
  */
 export async function openStored(
   id: ObjectId,
   runs: readonly Run[],
   findKey: EpochKeyFinder,
+  files: SegmentFiles | null = null,
 ): Promise<StoredObject> {
-  const sealed = new SealedBytes(id, runs);
+  const sealed = new SealedBytes(id, runs, files);
   try {
     return await unseal(id, sealed, findKey);
   } catch (error) {

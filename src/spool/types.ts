@@ -61,6 +61,8 @@ export interface Restoration {
 export const representations = ['received', 'prepared'] as const;
 export type Representation = (typeof representations)[number];
 
+export type * from './codec-port.ts';
+
 /** What the sender's command and our admission know before the first data byte. */
 export interface AdmissionFacts {
   readonly TransferSyntaxUID: TransferSyntaxUID;
@@ -76,6 +78,8 @@ export interface DataSetFacts {
   readonly StudyInstanceUID: StudyInstanceUID | null;
   readonly SeriesInstanceUID: SeriesInstanceUID | null;
   readonly Modality: string | null;
+  /** A character a byte. Decides where the instance goes, and is kept nowhere. */
+  readonly InstitutionName?: string | null;
   readonly image: ImageFacts | null;
 }
 
@@ -148,6 +152,11 @@ export interface DeliveryKey {
 /** A delivery taken for sending. Taking it is durable: a crash from here on leaves its outcome unknown. */
 export interface ForwardItem extends DeliveryKey {
   readonly studyKey: UidKey;
+  /** The form it is sent in, the same on every attempt unless the archive definitely refused that one. */
+  readonly form: Representation;
+  /** The object that is sent: the received one, or the one prepared from it. */
+  readonly sentId: ObjectId;
+  /** Of the object that is sent. */
   readonly bytes: number;
   /** `stat` where any of the batch is. */
   readonly priority: Priority;
@@ -199,12 +208,21 @@ export type ForwardSettlement = DeliveryKey &
         readonly reason: Reason;
         /** Send in batches of at most so many from now on; null leaves the present limit. */
         readonly batchInstancesMax: number | null;
+        /**
+         * From now on in the form it was received in: the archive does not take this transfer syntax, refused the
+         * prepared object, or the prepared object cannot be read here.
+         */
+        readonly asReceived?: 'syntax-refused' | 'refused' | 'unreadable';
       }
     | { readonly to: 'held' | 'quarantined' | 'conflict'; readonly reason: Reason }
   );
 
 /** A delivery whose presence at the archive is to be proven. */
 export interface ProofItem extends DeliveryKey {
+  /** The object that was sent. */
+  readonly sentId: ObjectId;
+  /** The instance's other form, where there is one: an archive that had it before may hold that. */
+  readonly otherId: ObjectId | null;
   readonly bytes: number;
   readonly needsDigest: boolean;
   /** See {@link ForwardSettlement}: equal pixel data is not enough. */
@@ -220,8 +238,9 @@ export const proofKinds = ['qido', 'metadata', 'digest', 'frames'] as const;
 export type ProofKind = (typeof proofKinds)[number];
 
 export type ProofSettlement = DeliveryKey &
+  /** `form`: which one the archive was found to hold, where that is not the one that was sent. */
   (
-    | { readonly to: 'verified'; readonly by: ProofKind }
+    | { readonly to: 'verified'; readonly by: ProofKind; readonly form?: Representation }
     | { readonly to: 'accepted' }
     /** Not visible yet, or cannot be looked at: stays delivered and is looked at again. */
     | {
@@ -252,44 +271,6 @@ export interface SpoolForward {
   onWork(listener: () => void): () => void;
 }
 
-/** An instance that is not sent before the codec has looked at it. */
-export interface PrepareItem {
-  readonly objectId: ObjectId;
-  readonly bytes: number;
-  readonly priority: Priority;
-}
-
-/** How the codec left an instance. */
-export type PrepareSettlement = { readonly objectId: ObjectId } & (
-  | { readonly to: 'prepared'; readonly preparedId: ObjectId }
-  /** Sent as it was received, and why. */
-  | { readonly to: 'as-received'; readonly reason: Reason }
-);
-
-/** A prepared object on its way to disk. Exactly one of `commit` and `abort` ends it. */
-export interface PreparedWriter {
-  readonly preparedId: ObjectId;
-  /** As {@link IncomingObject.write}. */
-  write(bytes: Buffer): Promise<void> | undefined;
-  /** Durable, but sent by nobody before it is settled. @throws GantryError SPOOL_* */
-  commit(restoration: Restoration): Promise<void>;
-  /** Leaves nothing behind. Never throws. */
-  abort(): Promise<void>;
-}
-
-/** The spool as the codec sees it. */
-export interface SpoolCodec {
-  /** Instances that wait for the codec: stat first, then the oldest. Taken ones are not given out again before a restart. */
-  takePrepare(instancesMax: number): Promise<PrepareItem[]>;
-  settlePrepare(settlements: readonly PrepareSettlement[]): Promise<void>;
-  /** Starts the prepared form of a received object. @throws GantryError SPOOL_* */
-  beginPrepared(source: ObjectFacts, sourceId: ObjectId, syntax: TransferSyntaxUID): Promise<PreparedWriter>;
-  open(objectId: ObjectId): Promise<OpenObject>;
-  /** Whether a destination took, or refused for good, objects of a class in a transfer syntax; null: never tried. */
-  accepts(destination: string, sopClass: SOPClassUID, syntax: TransferSyntaxUID): boolean | null;
-  onWork(listener: () => void): () => void;
-}
-
 /** A study that has been quiet long enough and has nothing still moving. */
 export interface SettledStudy {
   readonly studyKey: UidKey;
@@ -297,6 +278,8 @@ export interface SettledStudy {
     readonly objectId: ObjectId;
     readonly destination: string;
     readonly state: DeliveryState;
+    /** The object that was sent, where that is not the received one. */
+    readonly preparedId: ObjectId | null;
     readonly by: ProofKind | null;
     readonly verifiedAt: number | null;
     readonly reason: Reason | null;
@@ -313,6 +296,8 @@ export interface SpoolProof {
   settleProof(settlements: readonly ProofSettlement[]): Promise<void>;
   nextProofAt(destination: string): Promise<number | null>;
   open(objectId: ObjectId): Promise<OpenObject>;
+  /** Whether a prepared object gives back what was received; tried out where that is not on record yet. */
+  givesBackReceived(preparedId: ObjectId): Promise<boolean>;
   onWork(listener: () => void): () => void;
   /** Studies due for a receipt: quiet for their modality's quiet period, nothing moving, changed since the last. */
   settledStudies(studiesMax: number): Promise<SettledStudy[]>;

@@ -99,7 +99,9 @@ describe('TLS', () => {
     const clients: (readonly [ArchiveClient, RegExp])[] = [
       [clientOf(server.url), /SIGNATURE|ISSUER|SELF_SIGNED/],
       [
-        clientOf(plain.server.url, { auth: { ...oauth2, scope: null, audience: null } }),
+        clientOf(plain.server.url, {
+          auth: { ...oauth2, scope: null, audience: null, clientAuthentication: 'basic' },
+        }),
         /^OAUTH_UNAVAILABLE$/,
       ],
       [clientOf(plain.server.url, { proxy }), /^PROXY_UNAVAILABLE$/],

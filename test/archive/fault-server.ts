@@ -97,6 +97,9 @@ export function hugeItem(bytes = 256 * 1024 * 1024): StoreItem {
 export function itemOfBytes(made: MadeInstance, bytes: Buffer): StoreItem {
   return {
     SOPClassUID: made.SOPClassUID,
+    TransferSyntaxUID: made.TransferSyntaxUID,
+    StudyInstanceUID: made.StudyInstanceUID,
+    SeriesInstanceUID: made.SeriesInstanceUID,
     SOPInstanceUID: made.SOPInstanceUID,
     bytes: bytes.length,
     content: async function* () {

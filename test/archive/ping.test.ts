@@ -36,7 +36,9 @@ test('asks once, for one study, signed in; any answer is one', async () => {
     ]),
   );
   const auth = { type: 'oauth2', tokenUrl, clientId: 'box', clientSecretFile: '/no/such/file' } as const;
-  const unsigned = clientOf(server.url, { auth: { ...auth, scope: null, audience: null } });
+  const unsigned = clientOf(server.url, {
+    auth: { ...auth, scope: null, audience: null, clientAuthentication: 'basic' },
+  });
   expect(await unsigned.ping(never)).toEqual({
     kind: 'failed',
     code: 'CLIENT_SECRET_FILE_UNREADABLE',

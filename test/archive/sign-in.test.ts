@@ -120,7 +120,7 @@ describe('OAuth 2 client credentials', () => {
     using(service);
   });
 
-  async function oauthClient(options: Partial<DicomWebOptions> = {}): Promise<ArchiveClient> {
+  async function oauthClient(clientAuthentication: 'basic' | 'post' = 'basic'): Promise<ArchiveClient> {
     const auth: AuthConfig = {
       type: 'oauth2',
       tokenUrl: `https://127.0.0.1:${service.port}/token?tenant=north`,
@@ -128,8 +128,9 @@ describe('OAuth 2 client credentials', () => {
       clientSecretFile: await secret('client-secret', 's3cret+/=\n'),
       scope: 'dicom.write',
       audience: null,
+      clientAuthentication,
     };
-    return signingIn(auth, { caFile, clock, ...options });
+    return signingIn(auth, { caFile, clock });
   }
 
   test('asks once for many requests at the same time and keeps the token until shortly before its end', async () => {
@@ -151,8 +152,7 @@ describe('OAuth 2 client credentials', () => {
   });
 
   test('sends id and secret in the form where told to', async () => {
-    const tokenService = { caFile, proxy: null, clientAuthentication: 'post' } as const;
-    expect(await statusOf(await oauthClient({ tokenService }))).toBe(200);
+    expect(await statusOf(await oauthClient('post'))).toBe(200);
     expect(requests[0]?.headers.authorization).toBeUndefined();
     expect(requests[0]?.form).toMatchObject({ client_id: 'box 1', client_secret: 's3cret+/=' });
   });

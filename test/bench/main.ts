@@ -1,15 +1,21 @@
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
+import { benchLanStudy } from './lan-study.ts';
 import { benchLarge } from './large.ts';
 import { benchPdu } from './pdu.ts';
 import { benchPoison } from './poison.ts';
+import { benchQueue } from './queue.ts';
+import { benchWan } from './wan.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   idle: benchIdle,
   intake: benchIntake,
+  'lan-study': benchLanStudy,
   large: benchLarge,
   pdu: benchPdu,
   poison: benchPoison,
+  queue: benchQueue,
+  wan: benchWan,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -52,6 +52,10 @@ export interface StartOptions {
   readonly archiveUrl: string;
   /** Space that Gantry writes in advance, in idle moments; it gets these before each of its runs. */
   readonly preparedBytes?: number;
+  /** How long it may take until Gantry is ready. */
+  readonly patienceMs?: number;
+  /** Called with Gantry's process id before it is ready. */
+  readonly spawned?: (pid: number) => void;
 }
 
 export async function startServer(name: ServerName, options: StartOptions): Promise<RunningServer> {
@@ -64,7 +68,7 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
 
 async function startGantry(
   directory: string,
-  { archiveUrl, preparedBytes = 0 }: StartOptions,
+  { archiveUrl, preparedBytes = 0, patienceMs, spawned }: StartOptions,
 ): Promise<RunningServer> {
   const configFile = join(directory, 'bench.json');
   const port = await freePort();
@@ -74,7 +78,8 @@ async function startGantry(
   const child = spawn(process.execPath, [gantryMain, 'run', '--data', data, '--config', configFile], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await lineMatching(child, (line) => line.includes('"event":"ready"'));
+  spawned?.(pidOf(child));
+  await lineMatching(child, (line) => line.includes('"event":"ready"'), patienceMs);
   return {
     ...running('gantry', child, { port, calledAeTitle: 'GANTRY' }),
     statusUrl: `http://127.0.0.1:${webPort}/api/v1/status`,
@@ -166,13 +171,13 @@ function running(name: ServerName, child: ChildProcess, target: LoadTarget): Omi
   return { name, pid: pidOf(child), target, stop: () => stopChild(child) };
 }
 
-function pidOf(child: ChildProcess): number {
+export function pidOf(child: ChildProcess): number {
   if (child.pid === undefined) throw new Error(`${child.spawnfile} did not start`);
   return child.pid;
 }
 
 /** SIGTERM, and SIGKILL for one that does not mind it. */
-async function stopChild(child: ChildProcess): Promise<void> {
+export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
@@ -193,7 +198,11 @@ export async function startArchive(directory: string): Promise<{ url: string; st
 }
 
 /** The first line of its output that matches; what follows is read and dropped. */
-async function lineMatching(child: ChildProcess, matches: (line: string) => boolean): Promise<string> {
+export async function lineMatching(
+  child: ChildProcess,
+  matches: (line: string) => boolean,
+  patienceMs: number = startMs,
+): Promise<string> {
   if (child.stdout === null) throw new Error('the output of the child is not piped');
   const lines = createInterface({ input: child.stdout });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -201,7 +210,7 @@ async function lineMatching(child: ChildProcess, matches: (line: string) => bool
     if (matches(line)) resolve(line);
   });
   child.once('exit', (code) => reject(new Error(`${child.spawnargs.join(' ')} ended with ${code}`)));
-  const timer = setTimeout(() => reject(new Error(`${child.spawnargs.join(' ')} is not ready`)), startMs);
+  const timer = setTimeout(() => reject(new Error(`${child.spawnargs.join(' ')} is not ready`)), patienceMs);
   return promise.finally(() => clearTimeout(timer));
 }
 

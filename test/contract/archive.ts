@@ -22,8 +22,26 @@ export interface ArchiveExpectations {
    * Other bytes under a UID it has: `refused` per instance, or `answers-stored` though it keeps the old ones
    * (Orthanc): the reason why such instances need the digest before they may be purged.
    */
-  readonly otherBytes: 'refused' | 'answers-stored';
+  readonly otherBytes: 'refused' | 'answers-stored' | 'replaces';
+  /** What can be asked of it at all. Nothing: only its answers to store requests are looked at. */
+  readonly readBack?: 'everything' | 'nothing';
+  /** Whether it finds an instance whose study or series the asker does not know. */
+  readonly partialReferences?: 'found' | 'unsupported' | 'found where named by the rest';
+  /** Whether it can say which studies it has. */
+  readonly studies?: 'known' | 'unsupported';
+  /** Whether a request is stored as a whole, or what came before its failure stays. */
+  readonly stores?: 'requests' | 'instances';
+  /** What it refuses in a batch whose others it takes. */
+  readonly refuses?: 'what is not DICOM' | 'other bytes' | 'an unknown transfer syntax';
 }
+
+const standard = {
+  readBack: 'everything',
+  partialReferences: 'found',
+  studies: 'known',
+  stores: 'requests',
+  refuses: 'what is not DICOM',
+} as const;
 
 const never = new AbortController().signal;
 /** Larger than every socket buffer on the way, so that an abort comes while the body is under way. */
@@ -36,8 +54,9 @@ const largeRows = 3200;
 export function archiveContract(
   name: string,
   makeArchive: () => Promise<ArchiveUnderTest | null>,
-  expectations: ArchiveExpectations,
+  declared: ArchiveExpectations,
 ): void {
+  const expectations: Required<ArchiveExpectations> = { ...standard, ...declared };
   describe(`archive contract: ${name}`, () => {
     let archive: ArchiveUnderTest | null = null;
     beforeAll(async () => {
@@ -51,6 +70,21 @@ export function archiveContract(
         if (archive === null) return context.skip(`${name} is not installed`);
         return body(archive.client);
       });
+    };
+    /** One that has to read back. */
+    const itShows: typeof it = (title, body) => {
+      if (expectations.readBack === 'everything') it(title, body);
+    };
+
+    /** That it is there, or is not; where nothing can be asked, that it says so. */
+    const expectFound = async (
+      client: ArchiveClient,
+      ref: InstanceRef,
+      kind: 'present' | 'absent',
+    ): Promise<void> => {
+      const answer = await client.find(ref, never);
+      if (expectations.readBack === 'everything') expect(answer).toEqual({ kind });
+      else expect(answer).toMatchObject({ kind: 'failed', why: 'unsupported' });
     };
 
     it('answers the question whether it is there', async (client) => {
@@ -66,7 +100,7 @@ export function archiveContract(
     it('stores one instance and shows it', async (client) => {
       const made = smallSlice();
       expect(stored(await client.store([itemOf(made)], never))).toEqual([made.SOPInstanceUID]);
-      expect(await client.find(made, never)).toEqual({ kind: 'present' });
+      await expectFound(client, made, 'present');
       expect(client.line().bytesSent).toBeGreaterThan(made.dataSet.length);
     });
 
@@ -75,7 +109,7 @@ export function archiveContract(
       const batch = Array.from({ length: 12 }, (_, index) => smallSlice({ studyUID, seed: index }));
       const answer = await client.store(batch.map(itemOf), never);
       expect(stored(answer).toSorted()).toEqual(batch.map((made) => made.SOPInstanceUID).toSorted());
-      for (const made of batch) expect((await client.find(made, never)).kind).toBe('present');
+      for (const made of batch) await expectFound(client, made, 'present');
     });
 
     it('confirms the same bytes sent again', async (client) => {
@@ -84,7 +118,7 @@ export function archiveContract(
       expect(stored(await client.store([itemOf(made)], never))).toEqual([made.SOPInstanceUID]);
     });
 
-    it('keeps the first bytes under a UID when others follow', async (client) => {
+    it('holds one of two under a UID, and answers as it is known to', async (client) => {
       const instanceUID = newUid();
       const studyUID = newUid();
       const seriesUID = newUid();
@@ -98,23 +132,27 @@ export function archiveContract(
       } else {
         expect(stored(answer)).toEqual([instanceUID]);
       }
-      expect(await retrievedDigest(await client.retrieve(first, never))).toBe(digestOf(first.dataSet));
+      if (expectations.readBack === 'nothing') return;
+      const kept = expectations.otherBytes === 'replaces' ? other : first;
+      expect(await retrievedDigest(await client.retrieve(first, never))).toBe(digestOf(kept.dataSet));
     });
 
     it('says of each instance of a mixed batch what became of it', async (client) => {
-      const good = smallSlice();
-      const bad: StoreItem = { ...itemOf(smallSlice()), bytes: 600, content: once(Buffer.alloc(600, 0x41)) };
-      const answer = await client.store([itemOf(good), bad], never);
-      expect(stored(answer)).toEqual([good.SOPInstanceUID]);
-      expect((await client.find(good, never)).kind).toBe('present');
+      const [good, last] = [smallSlice(), smallSlice()];
+      const bad = await badItem(client, expectations.refuses);
+      const answer = await client.store([itemOf(good), bad, itemOf(last)], never);
+      expect(stored(answer)).toEqual([good.SOPInstanceUID, last.SOPInstanceUID]);
+      await expectFound(client, good, 'present');
+      await expectFound(client, last, 'present');
     });
 
-    it('does not find what it never got, wherever the question starts', async (client) => {
+    itShows('does not find what it never got, wherever the question starts', async (client) => {
       const known = smallSlice();
       await client.store([itemOf(known)], never);
       const stranger: InstanceRef = { ...known, SOPInstanceUID: newUid() as SOPInstanceUID };
       expect(await client.find(stranger, never)).toEqual({ kind: 'absent' });
       expect(await client.find(smallSlice(), never)).toEqual({ kind: 'absent' });
+      if (expectations.partialReferences === 'unsupported') return;
       expect(await client.find({ ...stranger, SeriesInstanceUID: null }, never)).toEqual({ kind: 'absent' });
       expect(
         await client.find({ ...stranger, StudyInstanceUID: null, SeriesInstanceUID: null }, never),
@@ -123,25 +161,37 @@ export function archiveContract(
 
     it('knows the studies it has, and no others', async (client) => {
       const made = smallSlice();
+      if (expectations.studies === 'unsupported' || expectations.readBack === 'nothing') {
+        expect(await client.knowsStudy(made.StudyInstanceUID, never)).toMatchObject({ why: 'unsupported' });
+        return;
+      }
       expect(await client.knowsStudy(made.StudyInstanceUID, never)).toEqual({ kind: 'absent' });
       await client.store([itemOf(made)], never);
       expect(await client.knowsStudy(made.StudyInstanceUID, never)).toEqual({ kind: 'present' });
       expect(await client.knowsStudy(newUid() as never, never)).toEqual({ kind: 'absent' });
     });
 
-    it('shows an instance whose study or series the asker does not know', async (client) => {
+    itShows('shows an instance whose study or series the asker does not know', async (client) => {
       const made = smallSlice();
       await client.store([itemOf(made)], never);
       const partly: InstanceRef = { ...made, SeriesInstanceUID: null };
       const bare: InstanceRef = { ...made, StudyInstanceUID: null, SeriesInstanceUID: null };
+      if (expectations.partialReferences === 'found where named by the rest') return;
       for (const ref of [partly, bare]) {
+        if (expectations.partialReferences === 'unsupported') {
+          const unsupported = { kind: 'failed', why: 'unsupported' };
+          expect(await client.find(ref, never)).toMatchObject(unsupported);
+          expect(await client.metadata(ref, never)).toMatchObject(unsupported);
+          expect(await client.retrieve(ref, never)).toMatchObject(unsupported);
+          continue;
+        }
         expect(await client.find(ref, never)).toEqual({ kind: 'present' });
         expect((await client.metadata(ref, never)).kind).toBe('present');
         expect(await retrievedDigest(await client.retrieve(ref, never))).toBe(digestOf(made.dataSet));
       }
     });
 
-    it('gives the metadata that a proof compares', async (client) => {
+    itShows('gives the metadata that a proof compares', async (client) => {
       const made = smallSlice();
       await client.store([itemOf(made)], never);
       const answer = await client.metadata(made, never);
@@ -156,12 +206,12 @@ export function archiveContract(
       expect(facts.image.NumberOfFrames ?? 1).toBe(1);
     });
 
-    it('has no metadata of an absent instance', async (client) => {
+    itShows('has no metadata of an absent instance', async (client) => {
       expect(await client.metadata(smallSlice(), never)).toEqual({ kind: 'absent' });
     });
 
     for (const encoding of ['explicit-le', 'implicit-le'] as const) {
-      it(`gives back the data set byte for byte (${encoding})`, async (client) => {
+      itShows(`gives back the data set byte for byte (${encoding})`, async (client) => {
         const made = ctSlice({ rows: 128, columns: 128, seed: 5, encoding });
         await client.store([itemOf(made)], never);
         const answer = await client.retrieve(made, never);
@@ -170,11 +220,11 @@ export function archiveContract(
       });
     }
 
-    it('has no instance to give where it never got one', async (client) => {
+    itShows('has no instance to give where it never got one', async (client) => {
       expect(await client.retrieve(smallSlice(), never)).toEqual({ kind: 'absent' });
     });
 
-    it('lets a retrieval be cancelled and goes on', async (client) => {
+    itShows('lets a retrieval be cancelled and goes on', async (client) => {
       const made = ctSlice({ rows: 1024, columns: 1024, seed: 6 });
       await client.store([itemOf(made)], never);
       const answer = await client.retrieve(made, never);
@@ -187,6 +237,7 @@ export function archiveContract(
       const made = ctSlice({ rows: largeRows, columns: largeRows, seed: 7 });
       expect(made.dataSet.length).toBeGreaterThan(20_000_000);
       expect(stored(await client.store([itemOf(made)], never))).toEqual([made.SOPInstanceUID]);
+      if (expectations.readBack === 'nothing') return;
       expect(await retrievedDigest(await client.retrieve(made, never))).toBe(digestOf(made.dataSet));
     });
 
@@ -204,19 +255,21 @@ export function archiveContract(
       };
       const answer = await client.store([{ ...item, content }], abort.signal);
       expect(answer).toMatchObject({ kind: 'failed', phase: 'partial' });
-      expect(await client.find(made, never)).toEqual({ kind: 'absent' });
+      await expectFound(client, made, 'absent');
     });
 
     it('keeps nothing of a request whose source fails', async (client) => {
       const good = smallSlice();
-      const broken = itemOf(ctSlice({ rows: 512, columns: 512, seed: 9 }));
+      const unlucky = ctSlice({ rows: 512, columns: 512, seed: 9 });
+      const broken = itemOf(unlucky);
       const content = async function* (): AsyncGenerator<Buffer> {
         yield (await file(broken)).subarray(0, 200_000);
         throw new Error('damaged');
       };
       const answer = await client.store([itemOf(good), { ...broken, content }], never);
       expect(answer).toMatchObject({ kind: 'source-failed', error: { message: 'damaged' } });
-      expect(await client.find(good, never)).toEqual({ kind: 'absent' });
+      await expectFound(client, good, expectations.stores === 'requests' ? 'absent' : 'present');
+      await expectFound(client, unlucky, 'absent');
       // What broke off does not hold up what follows.
       expect(stored(await client.store([itemOf(good)], never))).toEqual([good.SOPInstanceUID]);
     });
@@ -227,7 +280,7 @@ export function archiveContract(
         const item = itemOf(made);
         const answer = await client.store([{ ...item, bytes: item.bytes + difference }], never);
         expect(answer.kind).toBe('source-failed');
-        expect(await client.find(made, never)).toEqual({ kind: 'absent' });
+        await expectFound(client, made, 'absent');
       }
     });
   });
@@ -243,12 +296,32 @@ export function itemOf(made: MadeInstance): StoreItem {
   const whole = Buffer.concat([header, made.dataSet]);
   return {
     SOPClassUID: made.SOPClassUID,
+    TransferSyntaxUID: made.TransferSyntaxUID,
+    StudyInstanceUID: made.StudyInstanceUID,
+    SeriesInstanceUID: made.SeriesInstanceUID,
     SOPInstanceUID: made.SOPInstanceUID,
     bytes: whole.length,
     content: async function* () {
       for (let at = 0; at < whole.length; at += 65_536) yield whole.subarray(at, at + 65_536);
     },
   };
+}
+
+/** An item that the archive refuses, for the reason declared for it. */
+async function badItem(
+  client: ArchiveClient,
+  refuses: Required<ArchiveExpectations>['refuses'],
+): Promise<StoreItem> {
+  const first = smallSlice();
+  if (refuses === 'what is not DICOM') {
+    return { ...itemOf(first), bytes: 600, content: once(Buffer.alloc(600, 0x41)) };
+  }
+  if (refuses === 'an unknown transfer syntax') {
+    return { ...itemOf(first), TransferSyntaxUID: '2.25.4711' as StoreItem['TransferSyntaxUID'] };
+  }
+  await client.store([itemOf(first)], never);
+  const { StudyInstanceUID: studyUID, SeriesInstanceUID: seriesUID, SOPInstanceUID: instanceUID } = first;
+  return itemOf(smallSlice({ studyUID, seriesUID, instanceUID, seed: 4 }));
 }
 
 function once(bytes: Buffer): () => AsyncGenerator<Buffer> {

@@ -46,6 +46,7 @@ describe('facts of the header', () => {
             StudyInstanceUID: ct.StudyInstanceUID,
             SeriesInstanceUID: ct.SeriesInstanceUID,
             Modality: 'CT',
+            InstitutionName: null,
             image: { Rows: 20, Columns: 300, BitsAllocated: 16, NumberOfFrames: 1 },
           },
         });
@@ -86,8 +87,17 @@ describe('facts of the header', () => {
         StudyInstanceUID: null,
         SeriesInstanceUID: null,
         Modality: null,
+        InstitutionName: null,
         image: null,
       },
+    });
+  });
+
+  test('hold the institution, for routing', async () => {
+    const bytes = encodeDataSet([element(tags.InstitutionName, 'LO', 'North Clinic')], 'explicit-le');
+    expect(await inspect(explicit, bytes)).toMatchObject({
+      ok: true,
+      facts: { InstitutionName: 'North Clinic' },
     });
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StoreItem } from '../../src/archive/port.ts';
-import type { SOPClassUID, SOPInstanceUID } from '../../src/dicom/uid.ts';
+import type { SOPClassUID, SOPInstanceUID, TransferSyntaxUID } from '../../src/dicom/uid.ts';
 import { judge } from '../../src/forward/outcome.ts';
 import { rawServer } from '../archive/fault-server.ts';
 import { keepOpened } from '../archive/opened.ts';
@@ -13,6 +13,9 @@ const items = (count: number): StoreItem[] =>
   Array.from({ length: count }, (_, at) => ({
     SOPClassUID: '1.2.840.10008.5.1.4.1.1.2' as SOPClassUID,
     SOPInstanceUID: uidAt(at) as SOPInstanceUID,
+    StudyInstanceUID: null,
+    SeriesInstanceUID: null,
+    TransferSyntaxUID: '1.2.840.10008.1.2.1' as TransferSyntaxUID,
     bytes: 4,
     content: async function* () {
       yield Buffer.from('DICM');

@@ -268,6 +268,76 @@ function shapes(format: Format): StowCase[] {
   ];
 }
 
+/** Answers that say something twice, where a careless reader sees only one of the two. */
+function repeats(): StowCase[] {
+  const json = (name: string, expected: string, body: string): StowCase => ({
+    name: `json: ${name}`,
+    bytes: response(body),
+    expected,
+  });
+  const xml = (name: string, expected: string, body: string): StowCase => ({
+    name: `xml: ${name}`,
+    bytes: response(body, { type: 'application/dicom+xml' }),
+    expected,
+  });
+  const inJson = (referenced: readonly Entry[], failed: readonly Entry[]): string =>
+    jsonOf(referenced, failed).slice(1, -1);
+  const inXml = (referenced: readonly Entry[], failed: readonly Entry[]): string =>
+    xmlOf(referenced, failed).replace(/^.*?<NativeDicomModel[^>]*>|<\/NativeDicomModel>$/gs, '');
+  const model = (inner: string): string => `<NativeDicomModel>${inner}</NativeDicomModel>`;
+  const uidInJson = (uid: string): string => `"00081155":{"vr":"UI","Value":["${uid}"]}`;
+  const sequence = (items: string): string => `{"00081199":{"vr":"SQ","Value":[${items}]}}`;
+  const uidInXml = `<DicomAttribute tag="00081155" vr="UI"><Value number="1">${a}</Value></DicomAttribute>`;
+  const item = `<DicomAttribute tag="00081199" vr="SQ"><Item number="1">${uidInXml}`;
+  return [
+    json('a failure, then all stored', 'uu', `{${inJson([], [[a, 0xc000]])},${inJson(first(2), [])}}`),
+    json('all stored, then a failure', 'uu', `{${inJson(first(2), [])},${inJson([], [[a, 0xc000]])}}`),
+    json('the same said twice', 'uu', `{${inJson(first(2), [])},${inJson(first(2), [])}}`),
+    json('a sequence twice, once by escapes', 'u', `{"0008119\\u0039":{},${inJson([[a]], [])}}`),
+    json('two UIDs for one item', 'uu', sequence(`{${uidInJson(b)},${uidInJson(a)}}`)),
+    json(
+      'two lists in one sequence',
+      'uu',
+      '{"00081198":{"Value":[1],"Value":[]},'.concat(inJson(first(2), []).split(',"00081198"')[0] ?? '', '}'),
+    ),
+    json(
+      'two data sets, one of them a failure',
+      'us',
+      `[${jsonOf([], [[a, 0xc000]])},${jsonOf(first(2), [])}]`,
+    ),
+    json(
+      'a brace and a quote inside a text',
+      's',
+      `{"00081190":{"vr":"UR","Value":["{\\"a\\":1,\\"a\\":2}"]},${inJson([[a]], [])}}`,
+    ),
+    xml('a failure, then all stored', 'uu', model(inXml([], [[a, 0xc000]]) + inXml(first(2), []))),
+    xml('all stored, then a failure', 'uu', model(inXml(first(2), []) + inXml([], [[a, 0xc000]]))),
+    xml('the same said twice', 'uu', model(inXml(first(2), []) + inXml(first(2), []))),
+    xml('two UIDs for one item', 'u', model(`${item}${uidInXml}</Item></DicomAttribute>`)),
+    xml('two models', 'uu', model(inXml(first(2), [])).repeat(2)),
+    xml('a tag that is none', 'u', model(`<DicomAttribute tag="0008,1198"/>${inXml([[a]], [])}`)),
+    xml('the tag of an attribute twice', 'u', model(inXml([[a]], []).replace('tag=', 'tag="00081198" tag='))),
+    xml(
+      'private elements of two creators',
+      's',
+      model(
+        `<DicomAttribute tag="00090097" privateCreator="A"/><DicomAttribute tag="00090097" privateCreator="B"/>${inXml([[a]], [])}`,
+      ),
+    ),
+    ...formats.flatMap((format) => {
+      const blanks = (name: string, uid: string, expected: string): StowCase => ({
+        name: `${format}: ${name}`,
+        bytes: response(write[format]([[uid]], []), { type: `application/dicom+${format}` }),
+        expected,
+      });
+      return [
+        blanks('a UID with a leading blank', ` ${a}`, 'u'),
+        blanks('a UID with a tab behind it', `${a}${format === 'json' ? '\t' : '&#9;'}`, 'u'),
+      ];
+    }),
+  ];
+}
+
 const plain: readonly StowCase[] = (
   [
     ['204', 'uu', '', 204],
@@ -304,5 +374,6 @@ const formats = ['json', 'xml'] as const;
 
 export const stowCases: readonly StowCase[] = [
   ...formats.flatMap((format) => [...lineCuts(format), ...cuts(format), ...mixes(format), ...shapes(format)]),
+  ...repeats(),
   ...plain,
 ];

@@ -46,6 +46,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
       modalities: { ct1: { received: 25, lastReceivedAt: now - 5000 } },
       unknownCallers: { STRANGER: { received: 5, lastReceivedAt: now - 9000 } },
     },
+    compression: null,
     intake: {
       open: true,
       reason: null,

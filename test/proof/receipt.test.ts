@@ -114,6 +114,7 @@ describe('receipts', () => {
             provenBy: 'metadata',
             provenAt: '2026-01-02T10:00:00.000Z',
             reasonCode: null,
+            sentAs: null,
           },
           {
             destination: 'pacs',
@@ -121,6 +122,7 @@ describe('receipts', () => {
             provenBy: null,
             provenAt: null,
             reasonCode: 'REFUSED',
+            sentAs: null,
           },
         ],
       },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Disk, nodeDisk } from '../../src/base/disk.ts';
+import { SegmentFiles } from '../../src/spool/stored-object.ts';
 import type { ObjectId } from '../../src/spool/types.ts';
 import { Bench, memoryDirectory } from '../fault/bench.ts';
 import { DurabilityAudit } from '../fault/durability-audit.ts';
@@ -336,6 +337,24 @@ describe('a bad sector', () => {
     const mended = await openShelf(shelf.path, { digests });
     await recover(mended);
     await expectAll(mended);
+  });
+
+  it('takes only its own object, also where those around it are read together', async () => {
+    let bad = -1;
+    const disk = hookedDisk({
+      read: ({ position, bytes }, go) =>
+        position <= bad && position + bytes > bad ? Promise.reject(diskError('EIO')) : go(),
+    });
+    const shelf = await openShelf(temporary(), { disk });
+    const ids = await putAll(shelf, 6, 5000);
+    const [place] = placesOf(shelf.path, ids[2] ?? '') as [Place];
+    bad = place.from;
+    await using files = new SegmentFiles();
+    for (const id of ids) {
+      const opened = shelf.store.open(id, files);
+      if (id === ids[2]) await expect(opened).rejects.toMatchObject({ code: 'EIO' });
+      else await (await opened).close();
+    }
   });
 
   it('in an object that a kill left in doubt is no reason to delete it', async () => {

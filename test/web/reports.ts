@@ -83,6 +83,7 @@ export const workingReport: StatusReport = {
   site: { name: 'North Clinic', timeZone: 'Europe/Berlin' },
   time: exampleTime,
   startedAt: minutesBefore(4 * 24 * 60),
+  compression: null,
   queue: { studies: 0, instances: 0, bytes: 0, oldestAgeSeconds: 0 },
   totals: { received: 48_213, delivered: 48_213, verified: 48_213, quarantined: 0, conflicts: 0, held: 0 },
   intake: {

@@ -178,9 +178,9 @@ const storeAnswer: Target = {
     '1e999',
     '\\u0000',
   ),
-  run: (input) => {
+  run: async (input) => {
     for (const type of [null, 'application/dicom+json; charset=utf-16', 'application/dicom+xml']) {
-      const { body, referenced, failed } = readStoreResponse(input, type);
+      const { body, referenced, failed } = await readStoreResponse(input, type);
       claim(['parsed', 'empty', 'unreadable'].includes(body), 'an unknown kind of body');
       for (const { SOPInstanceUID } of [...referenced, ...failed]) {
         claim(typeof SOPInstanceUID === 'string', 'a UID that is no text');

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+export const compressionCodecs = ['htj2k', 'jpeg-ls'] as const;
+
+export const compression = z
+  .strictObject({
+    mode: z
+      .enum(['auto', 'off', 'always'])
+      .default('auto')
+      .describe(
+        'When images are compressed without loss before they are sent: "auto" where they arrive sooner for it, by measurement; "always" wherever the archive takes it; "off" never.',
+      ),
+    syntaxes: z
+      .array(z.enum(compressionCodecs))
+      .min(1)
+      .max(compressionCodecs.length)
+      .refine((names) => new Set(names).size === names.length, {
+        error: 'names one form twice',
+        params: { suggestion: 'Name each once.' },
+      })
+      .default([...compressionCodecs])
+      .describe(
+        'The compressed forms to use, the preferred one first: "htj2k" (High-Throughput JPEG 2000 Lossless) and "jpeg-ls" (JPEG-LS Lossless). An archive that refuses one gets the next.',
+      ),
+    workers: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Threads that compress. Absent: one fewer than the machine has processors.'),
+  })
+  .prefault({})
+  .describe('Lossless compression on the way to the archive. Each image is proven to come back bit for bit.');
