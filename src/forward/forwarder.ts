@@ -157,11 +157,6 @@ export class Forwarder {
     this.#loop.notify();
   }
 
-  /** How fast bytes leave while something is under way, over all requests; null before enough was sent to tell. */
-  goodputBytesPerSecond(): number | null {
-    return this.#line.state().goodputBytesPerSecond;
-  }
-
   /** An operator's rate limit in Mbit/s (null: none, 0: nothing is sent), until it is cleared or the process ends. */
   limitBandwidth(mbitPerSecond: number | null): void {
     this.#bandwidth.set(mbitPerSecond);
