@@ -134,6 +134,17 @@ describe('how far a failed request came', () => {
     expect(answer).toHaveProperty('code', expect.stringMatching(/^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET)$/));
   });
 
+  test('partial: the archive closes its half while the body is on its way', async () => {
+    const server = using(
+      await rawServer((socket) => {
+        socket.once('data', () => socket.end());
+        socket.resume();
+      }),
+    );
+    const answer = await clientOf(server.url, { limits: { sendIdleMs: 2000 } }).store([hugeItem()], never);
+    expect(answer).toMatchObject({ kind: 'failed', phase: 'partial' });
+  });
+
   test('partial: aborted half-way', async () => {
     const abort = new AbortController();
     const server = using(
