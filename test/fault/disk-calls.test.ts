@@ -18,7 +18,8 @@ import type { DiskFault } from './faulty-disk.ts';
 const plan = campaign('failing disk calls', 'GANTRY_DISK_CALLS', 5);
 /** More calls than any of the actions makes: a loop over them that does not end is a defect of this file. */
 const callsMax = 100;
-const patienceMs = 120_000;
+/** A volume that failed is tried again only every two seconds, after each of some forty calls. */
+const patienceMs = 300_000;
 
 const eioOnce = { code: 'EIO', lasting: false } as const;
 const eioLasting = { code: 'EIO', lasting: true } as const;
