@@ -86,8 +86,11 @@ export class Codec {
       chooseCodecs(facts, parts, () => this.#decider.oweMeasurement());
       return true;
     } catch (error) {
-      if (!(error instanceof PassThrough)) throw error;
-      this.#tally.passedThrough(error.reason.code);
+      // The object is durable and its sender waits: whatever is wrong here, it is sent as it came.
+      const { reason } = error instanceof PassThrough ? error : new PassThrough('engine');
+      if (!(error instanceof PassThrough))
+        this.#log.error({ room: 'codec', code: reason.code, error }, 'the codec could not be asked');
+      this.#tally.passedThrough(reason.code);
       return false;
     }
   }

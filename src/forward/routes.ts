@@ -116,12 +116,3 @@ function minuteOf(time: string): number {
   const [hour = 0, minute = 0] = time.split(':').map(Number);
   return hour * minutesPerHour + minute;
 }
-
-/**
- * Destinations that still have work frozen to them but are configured no longer: shown as `removed`, their work
- * kept, until they come back or an operator decides.
- */
-export function removedDestinations(withWork: readonly string[], configured: readonly string[]): string[] {
-  const known = new Set(configured);
-  return withWork.filter((name) => !known.has(name));
-}

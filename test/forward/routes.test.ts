@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { removedDestinations, type RoutedInstance, Router, type Routes } from '../../src/forward/routes.ts';
+import { type RoutedInstance, Router, type Routes } from '../../src/forward/routes.ts';
 
 const ct: RoutedInstance = {
   callingAeTitle: 'CT1',
@@ -84,9 +84,5 @@ describe('routes', () => {
       expect(routed(routes, { ...ct, InstitutionName })).toEqual(['pacs']);
     }
     expect(routed(routes, { ...ct, InstitutionName: null })).toEqual(['cloud']);
-  });
-
-  test('a destination that is configured no longer keeps its work, visibly', () => {
-    expect(removedDestinations(['cloud', 'gone'], ['cloud'])).toEqual(['gone']);
   });
 });
