@@ -41,7 +41,7 @@ export class Codec {
     this.#config = compression;
     this.#clock = clock;
     this.#log = log;
-    this.#workersMax = compression.workers ?? Math.max(1, availableParallelism() - 1);
+    this.#workersMax = compression.workers ?? Math.max(2, availableParallelism() - 1);
     this.#decider = new CompressionDecider({ mode: compression.mode, workers: this.#workersMax });
     this.#pool = new CodecPool({
       workersMax: this.#workersMax,

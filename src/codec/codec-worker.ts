@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { CodecReply, CodecTask } from './codec-tasks.ts';
 import { decodeFrame, encodeFrame } from './engines.ts';
@@ -50,6 +51,11 @@ async function answer(port: MessagePort, task: CodecTask): Promise<void> {
 }
 
 if (parentPort !== null) {
+  // Of this thread alone, on Linux (setpriority(2), "C library/kernel differences"): whoever sends an image waits
+  // for the other threads. Where it cannot be had, the codec works as any other.
+  try {
+    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {}
   const port = parentPort;
   port.on('message', (task: CodecTask) => void answer(port, task));
 }

@@ -14,11 +14,17 @@ import type {
 import { chooseCodecs } from './choice.ts';
 import type { CompressionDecider } from './decider.ts';
 import { type CodecName, codecSyntaxes } from './frame-format.ts';
+import { codecLimits } from './limits.ts';
 import type { FrameCodec } from './lossless.ts';
 import { PassThrough, passThroughReasons } from './pass-through.ts';
 import { Preparation } from './prepare.ts';
 import { restore } from './restore.ts';
 import type { CodecTally } from './savings.ts';
+
+/** Images under way beside those the engine works on: while one waits for the disk, another keeps the engine busy. */
+const imagesAhead = 2;
+/** No further image is begun while those under way have so many bytes together. */
+const underWayBytesMax = codecLimits.framesInFlightBytesMax;
 
 export interface PreparerOptions {
   readonly spool: SpoolCodec;
@@ -40,8 +46,8 @@ export interface PreparerOptions {
  */
 export class Preparer {
   readonly #options: PreparerOptions;
-  /** One for each frame the engine works on at a time. */
-  readonly #loops: readonly Loop[];
+  readonly #loop: Loop;
+  readonly #underWay = new Map<Promise<void>, PrepareItem>();
   readonly #log: Log;
   readonly #stopping = new AbortController();
   #unlisten: (() => void) | null = null;
@@ -49,19 +55,15 @@ export class Preparer {
   constructor(options: PreparerOptions) {
     this.#options = options;
     this.#log = options.log.child({ room: 'codec' });
-    const failed = (error: unknown) =>
-      this.#log.error({ code: 'CODEC_ROUND', error }, 'a round of the codec failed');
-    this.#loops = Array.from(
-      { length: options.engine.width },
-      () => new Loop({ round: () => this.#round(), failed }),
-    );
+    this.#loop = new Loop({
+      round: () => this.#round(),
+      failed: (error) => this.#log.error({ code: 'CODEC_ROUND', error }, 'a round of the codec failed'),
+    });
   }
 
   start(): void {
-    this.#unlisten = this.#options.spool.onWork(() => {
-      for (const loop of this.#loops) loop.notifySoon();
-    });
-    for (const loop of this.#loops) loop.start();
+    this.#unlisten = this.#options.spool.onWork(() => this.#loop.notifySoon());
+    this.#loop.start();
   }
 
   /**
@@ -71,19 +73,36 @@ export class Preparer {
   async stop(): Promise<void> {
     this.#unlisten?.();
     this.#stopping.abort();
-    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await this.#loop.stop();
+    await Promise.all(this.#underWay.keys());
   }
 
   async #round(): Promise<number> {
-    for (let item = await this.#next(); item !== null; item = await this.#next()) await this.#process(item);
+    while (this.#hasRoom()) {
+      // One by one: what is urgent overtakes all that still waits.
+      const [item] = await this.#options.spool.takePrepare(1);
+      if (item === undefined) break;
+      this.#launch(item);
+    }
     return sleepMsMax;
   }
 
-  async #next(): Promise<PrepareItem | null> {
-    if (this.#stopping.signal.aborted) return null;
-    // One by one: what is urgent overtakes all that still waits.
-    const [item = null] = await this.#options.spool.takePrepare(1);
-    return item;
+  #hasRoom(): boolean {
+    const bytes = [...this.#underWay.values()].reduce((sum, item) => sum + item.bytes, 0);
+    const imagesMax = this.#options.engine.width + imagesAhead;
+    return !this.#stopping.signal.aborted && this.#underWay.size < imagesMax && bytes < underWayBytesMax;
+  }
+
+  #launch(item: PrepareItem): void {
+    const processed = this.#process(item)
+      .catch((error: unknown) =>
+        this.#log.error({ code: 'CODEC_ROUND', error }, 'a round of the codec failed'),
+      )
+      .finally(() => {
+        this.#underWay.delete(processed);
+        this.#loop.notify();
+      });
+    this.#underWay.set(processed, item);
   }
 
   async #process(item: PrepareItem): Promise<void> {

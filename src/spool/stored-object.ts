@@ -17,8 +17,8 @@ import type { Run, Segment } from './segment.ts';
 import { blockBytes, frameBytes, readFrame } from './segment-format.ts';
 import type { ObjectId } from './types.ts';
 
-/** Chunks read at once. */
-const readChunks = 4;
+/** Chunks read at once. Each call of the disk costs more than the bytes it brings. */
+const readChunks = 16;
 /** Runs of at most so many sealed bytes are read as a whole: most of that work is the calls. */
 const shortRunBytes = 16 * 1024;
 /** Read at once where one short object after the other is wanted. */
