@@ -18,17 +18,17 @@ const failuresMax = 3;
 
 /** What rest needs of the spool. */
 export interface AtRestHost {
-  store(): ObjectStore;
-  ledger(): LedgerClient;
-  ready(): boolean;
+  readonly store: () => ObjectStore;
+  readonly ledger: () => LedgerClient;
+  readonly ready: () => boolean;
   /** Looks whether the volume is out of reach: nothing is damaged or missing then. */
-  away(): Promise<boolean>;
+  readonly away: () => Promise<boolean>;
   /** Null where there is no codec. */
   readonly codec: Pick<CodecOptions, 'restore'> | null;
   /** Whether prepared objects replace received ones. */
   readonly replaces: boolean;
   readonly log: Log;
-  now(): number;
+  readonly now: () => number;
 }
 
 /**
