@@ -22,6 +22,12 @@ export const compression = z
       .describe(
         'The compressed forms to use, the preferred one first: "htj2k" (High-Throughput JPEG 2000 Lossless) and "jpeg-ls" (JPEG-LS Lossless). An archive that refuses one gets the next.',
       ),
+    atRest: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the compressed form of an image takes the place of the received one on the disk, once it is proven and clearly smaller. What was received is made from it again where it is needed.',
+      ),
     workers: z
       .int()
       .min(1)
