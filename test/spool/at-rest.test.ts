@@ -476,7 +476,7 @@ describe('a crash or a failing disk while a received object is replaced', () => 
       loseLedger(copy);
       expect(await expectWhole(copy, made), copy).toBe(1);
     }
-  });
+  }, 180_000);
 
   it('where the disk does not let the received object go, that is done at the next start', async () => {
     using data = temporaryDirectory();
