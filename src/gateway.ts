@@ -65,7 +65,7 @@ export class Gateway {
     const parts = startRooms(store, stack);
     const { status, operator, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
-    parts.webReport = web.report;
+    parts.webReport = () => web.report();
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
