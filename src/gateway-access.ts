@@ -16,6 +16,7 @@ import { type AuditFiles, AuditLog } from './web/audit-log.ts';
 import { auditRoutes } from './web/audit-routes.ts';
 import type { ConsoleAuth } from './web/control.ts';
 import { openApiRoute } from './web/open-api.ts';
+import { webLimits } from './web/server.ts';
 import { Sessions } from './web/sessions.ts';
 import { SignInLimiter } from './web/sign-in-limiter.ts';
 
@@ -79,6 +80,7 @@ export async function openAccess(store: Store): Promise<AccessHouse> {
         streams,
         identify: (credentials, how) => access.identify(credentials, how),
         audit: (action) => audit.add(action),
+        streamLimits: webLimits,
         log,
       };
     },

@@ -88,6 +88,7 @@ export class AuditLog {
   readonly #listeners = new Set<(entry: AuditEntry) => void>();
   #end: End = newChain;
   #file = 0;
+  #begun = false;
   #current: AuditEntry[] = [];
   #adding: Promise<unknown> = Promise.resolve();
 
@@ -98,8 +99,17 @@ export class AuditLog {
     this.#limits = limits;
   }
 
-  /** Finds the end of the log. One that does not verify is left as it is, said, and followed by a new file. */
+  /** A disk that cannot be read stops nothing here: it is tried again with the next entry. */
   async start(): Promise<void> {
+    try {
+      await this.#begin();
+    } catch (error) {
+      this.#log.error({ code: 'AUDIT_NOT_READ', error }, 'the audit log cannot be read');
+    }
+  }
+
+  /** Finds the end of the log. One that does not verify is left as it is, said, and followed by a new file. */
+  async #begin(): Promise<void> {
     const { entries, end, fault } = await this.#readFiles();
     const numbers = await this.#files.list();
     const [first, last] = [entries[0], entries.at(-1)];
@@ -110,11 +120,13 @@ export class AuditLog {
       firstBefore: first?.before ?? noHash,
       broken: end?.broken ?? null,
     };
-    if (fault === null) return this.#goOn(numbers.at(-1));
+    if (fault === null) await this.#goOn(numbers.at(-1));
+    this.#begun = true;
+    if (fault === null) return;
     this.#log.error({ code: 'AUDIT_CHAIN_BROKEN' }, fault);
     this.#file = (numbers.at(-1) ?? 0) + 1;
     this.#end = { ...this.#end, broken: { words: fault, from: this.#end.number + 1, file: this.#file } };
-    await this.add({
+    await this.#append({
       event: 'AUDIT_CHAIN_BROKEN',
       actor: null,
       role: null,
@@ -156,6 +168,7 @@ export class AuditLog {
   }
 
   async #append(action: AuditedAction): Promise<void> {
+    if (!this.#begun) await this.#begin().catch((cause: unknown) => Promise.reject(notWritten(cause)));
     const entry = sealed({
       ...action,
       number: this.#end.number + 1,

@@ -9,7 +9,7 @@ import { checkTechnicianCode } from '../../src/crypto/technician-code.ts';
 import { Access } from '../../src/web/access.ts';
 import { accessRoutes } from '../../src/web/access-routes.ts';
 import { type AccessFile, AccessStore, type User } from '../../src/web/access-store.ts';
-import type { ApiRoute } from '../../src/web/api-route.ts';
+import type { ApiRoute, ApiStream } from '../../src/web/api-route.ts';
 import { type AuditFiles, AuditLog } from '../../src/web/audit-log.ts';
 import { auditRoutes } from '../../src/web/audit-routes.ts';
 import { openApiRoute } from '../../src/web/open-api.ts';
@@ -107,7 +107,11 @@ const certificate = makeSelfSigned({
 
 /** The HTTPS listener with its access, in memory; hashing costs little here. */
 export async function startAccess(
-  options: { configured?: Record<string, User>; routes?: readonly ApiRoute[] } = {},
+  options: {
+    configured?: Record<string, User>;
+    routes?: readonly ApiRoute[];
+    streams?: readonly ApiStream[];
+  } = {},
 ): Promise<AccessHarness> {
   const clock = new TestClock();
   const logLines: string[] = [];
@@ -132,7 +136,7 @@ export async function startAccess(
   });
   const own = [...accessRoutes(access, sessions), ...auditRoutes(audit, { box, site: 'North' })];
   const some = [...own, ...(options.routes ?? [])];
-  const routes = [...some, openApiRoute(some, [], '0.0.0')];
+  const routes = [...some, openApiRoute(some, options.streams ?? [], '0.0.0')];
   const open = createWebServer({ status: new SettableStatus(workingReport), routes });
   const { port: openPort } = await open.start();
   const secure = new SecureWebServer({
@@ -145,9 +149,10 @@ export async function startAccess(
     site: open.site,
     api: {
       routes,
-      streams: [],
+      streams: options.streams ?? [],
       identify: (credentials, how) => access.identify(credentials, how),
       audit: (action) => audit.add(action),
+      streamLimits: { ...webLimits, clientsMax: 2, heartbeatMs: 10 },
       log,
     },
     limits: webLimits,

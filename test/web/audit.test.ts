@@ -113,6 +113,21 @@ describe('the audit log', () => {
     expect([broken, entries.at(-1)?.number]).toEqual([null, 7]);
   });
 
+  test('on a disk that cannot be read stops nothing, and goes on where it was once it can', async () => {
+    const { files } = await filledLog(3);
+    const { list } = files;
+    files.list = () => Promise.reject(new Error('EIO'));
+    const log = await openLog(files);
+    await expect(log.add(action('LOST'))).rejects.toMatchObject({ code: 'AUDIT_NOT_WRITTEN' });
+    files.list = list;
+    await log.add(action('EVENT_4'));
+    const { entries, broken } = await log.read();
+    expect([broken, entries.map(({ event }) => event)]).toEqual([
+      null,
+      ['EVENT_1', 'EVENT_2', 'EVENT_3', 'EVENT_4'],
+    ]);
+  });
+
   test('what cannot be written down is not answered', async () => {
     const house = await startAccess();
     const admin = await pairedAdmin(house);

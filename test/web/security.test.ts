@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { apiRoute, ApiFile, fileOf, roles } from '../../src/web/api-route.ts';
+import { type ApiStream, apiRoute, ApiFile, fileOf, roles } from '../../src/web/api-route.ts';
 import { operatorRoutes } from '../../src/web/operator-routes.ts';
 import type { Operator } from '../../src/web/operator.ts';
 import {
@@ -408,6 +408,41 @@ describe('roles', () => {
       const answer = await house.ask(path, { method, body, headers: admin.changing });
       expect(answer.json?.code).toBe('USER_CONFIGURED');
     }
+  });
+});
+
+describe('a live stream', () => {
+  test('is for its role alone, for so many at once, and ends when its follower is signed out', async () => {
+    const senders = new Set<(event: string, data: unknown) => void>();
+    const stream: ApiStream = {
+      path: '/api/v1/events/tries',
+      role: 'technician',
+      summary: 'What is tried.',
+      follow: (send) => {
+        senders.add(send);
+        return () => senders.delete(send);
+      },
+    };
+    const house = await startAccess({ streams: [stream] });
+    const admin = await pairedAdmin(house);
+    const viewer = await house.access.makeToken({ name: 'v', role: 'viewer', madeBy: 'ada', lifeMs: null });
+    expect((await house.ask(stream.path)).status).toBe(401);
+    const lesser = await house.ask(stream.path, { headers: { authorization: `Bearer ${viewer.token}` } });
+    expect(lesser.status).toBe(403);
+    expect(senders.size).toBe(0);
+
+    const follow = () => house.ask(stream.path, { headers: admin.reading });
+    const following = [follow(), follow()];
+    while (senders.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await follow()).status).toBe(503);
+    for (const send of senders) send('try', { aeTitle: 'CT1\n\nevent: x' });
+    await house.ask('/api/v1/session', { method: 'DELETE', headers: admin.changing });
+    for (const { status, headers, text } of await Promise.all(following)) {
+      expect([status, headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8']);
+      expect(headers['content-security-policy']).toMatch(/^default-src/);
+      expect(text).toContain('event: try\ndata: {"aeTitle":"CT1\\n\\nevent: x"}\n\n');
+    }
+    while (senders.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 });
 
