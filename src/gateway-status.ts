@@ -24,6 +24,7 @@ interface StatusParts {
   readonly port: () => number;
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
+  readonly web: () => StatusReport['web'];
   /** Null where no codec is at work. */
   readonly compression: (atRest: SpoolCounts['atRest']) => CompressionReport | null;
 }
@@ -45,7 +46,7 @@ export class StatusGatherer {
 
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, probes, port, tls, compression } = this.#parts;
+    const { destinations, probes, port, tls, compression, web } = this.#parts;
     const { config, generation } = current;
     const now = clock.now();
     const counts = await this.#readCounts();
@@ -79,6 +80,7 @@ export class StatusGatherer {
       disk: this.#disk(now),
       compression: compression(counts.atRest),
       machine: probes.current(),
+      web: web(),
     });
   }
 

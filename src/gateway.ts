@@ -1,5 +1,4 @@
 import { createPublicKey } from 'node:crypto';
-import { join } from 'node:path';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
@@ -7,6 +6,7 @@ import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
+import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
@@ -14,10 +14,7 @@ import type { TlsPort } from './intake/tls-port.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
-import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
-import { loadPage } from './web/page.ts';
-import { WebServer } from './web/server.ts';
 
 const associationGraceMs = 30_000;
 
@@ -26,6 +23,8 @@ export interface GatewayPorts {
   /** DICOM over TLS; null where it is off or could not be opened. */
   readonly dicomTls: number | null;
   readonly web: number;
+  /** The page over HTTPS; null where it is off or could not be opened. */
+  readonly webHttps: number | null;
 }
 
 /** A running gateway: the only place that knows all rooms. Built in flow order, stopped back up. */
@@ -35,6 +34,7 @@ export class Gateway {
   readonly operator: Operator;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
+  readonly #web: Web;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(parts: {
@@ -43,6 +43,7 @@ export class Gateway {
     operator: Operator;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
+    web: Web;
     stack: AsyncDisposableStack;
   }) {
     this.ports = parts.ports;
@@ -50,6 +51,7 @@ export class Gateway {
     this.operator = parts.operator;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
+    this.#web = parts.web;
     this.#stack = parts.stack;
   }
 
@@ -63,15 +65,18 @@ export class Gateway {
     const parts = startRooms(store, stack);
     const { status, operator, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
+    parts.webReport = () => web.report();
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
+    await web.startHttps();
     return new Gateway({
-      ports: { dicom: port, dicomTls, web: web.port },
+      ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
       status,
       tlsPort,
+      web,
       stack: stack.move(),
     });
   }
@@ -83,6 +88,7 @@ export class Gateway {
   /** Looks at once whether certificate files have changed; associations that are open go on. */
   reloadCertificates(): void {
     this.#tlsPort?.refresh();
+    this.#web.refreshCertificate();
   }
 
   /** Lets associations in flight finish (bounded), then stops every room, the spool last. */
@@ -91,13 +97,15 @@ export class Gateway {
   }
 }
 
-interface Rooms {
+export interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
   bound(port: number): void;
+  /** What the status says of the web listeners. */
+  webReport: () => StatusReport['web'];
 }
 
 /** Everything behind the DICOM port that works by itself. */
@@ -155,6 +163,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
   const tlsPort = createTlsPort(store, listener);
   let port = config.intake.port;
+  let rooms: Rooms | null = null;
   const status = new StatusGatherer({
     clock,
     version,
@@ -167,8 +176,9 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: (atRest) => store.codec.report(atRest),
+    web: () => rooms?.webReport() ?? { https: null },
   });
-  return {
+  rooms = {
     listener,
     tlsPort,
     destinations,
@@ -177,7 +187,9 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     bound: (at) => {
       port = at;
     },
+    webReport: () => ({ https: null }),
   };
+  return rooms;
 }
 
 async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
@@ -193,69 +205,4 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
-}
-
-async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack): Promise<{ port: number }> {
-  const { spool, clock, log, current, dataDirectory } = store;
-  const { config } = current;
-  const status = {
-    current: () => rooms.status.report(),
-    onChange: (listener: () => void) => spool.onWork(listener),
-  };
-  const loadMetrics = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: status.current,
-      counters: {
-        forwardedInstances: () => forwardedByResult(rooms.destinations),
-        storeResponses: () => rooms.listener.stats().statuses,
-        longPdus: () => rooms.listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(config.modalities),
-    });
-  });
-  const server = new WebServer({
-    ...config.web,
-    intakeHost: config.intake.host,
-    log,
-    clock,
-    status,
-    metrics: async () => {
-      const metrics = await loadMetrics();
-      return { contentType: metrics.contentType, text: await metrics.text() };
-    },
-    page: await loadPage(),
-    readiness: () => {
-      const gate = spool.intakeGate();
-      return gate.open ? { ready: true } : { ready: false, reason: gate.reason };
-    },
-  });
-  const bound = await server.start();
-  stack.defer(() => server.stop());
-  const control = new ControlServer({
-    path: join(dataDirectory, 'control.sock'),
-    operator: rooms.operator,
-    status,
-    log,
-  });
-  await control.start();
-  stack.defer(() => control.stop());
-  return bound;
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

@@ -38,6 +38,7 @@ export interface StatusInputs {
   readonly disk: StatusReport['disk'];
   readonly compression: CompressionReport | null;
   readonly machine: MachineReport | null;
+  readonly web: StatusReport['web'];
 }
 
 /** The spool's counts (`SpoolCounts`). */
@@ -159,6 +160,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     compression: inputs.compression,
     machine: inputs.machine,
     config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
+    web: inputs.web,
     version: inputs.version,
   };
 }

@@ -47,6 +47,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
       unknownCallers: { STRANGER: { received: 5, lastReceivedAt: now - 9000 } },
     },
     compression: null,
+    web: { https: null },
     intake: {
       open: true,
       reason: null,

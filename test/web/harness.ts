@@ -68,3 +68,9 @@ export function createWebServer(options: Partial<WebServerOptions> & { status: S
     ...options,
   });
 }
+
+/** What the control socket needs beside its operator and status. */
+export const noConsole = {
+  auth: { reset: () => Promise.resolve(''), makeCode: () => '' },
+  audit: () => Promise.resolve(),
+};

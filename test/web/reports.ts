@@ -127,6 +127,7 @@ export const workingReport: StatusReport = {
   },
   machine: exampleMachine,
   config: { generation: 7, rejected: null },
+  web: { https: null },
   version: '0.1.0',
 };
 
