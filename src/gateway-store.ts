@@ -8,6 +8,7 @@ import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
 import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
+import { AddressMemory } from './gateway-address.ts';
 import { Codec } from './gateway-codec.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
 import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
@@ -48,6 +49,7 @@ export interface Store {
   readonly spool: Spool;
   readonly codec: Codec;
   readonly receipts: FileReceiptStore;
+  readonly addresses: AddressMemory;
 }
 
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
@@ -86,7 +88,13 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
+  const addresses = await AddressMemory.open({
+    disk,
+    path: join(dataDirectory, 'config', 'called-address'),
+    log,
+  });
+  const opened = { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec };
+  return { ...opened, receipts, addresses };
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */

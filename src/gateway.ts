@@ -155,6 +155,9 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   let port = config.intake.port;
   const status = new StatusGatherer({
     clock,
+    log,
+    keyring,
+    addresses: store.addresses,
     version,
     current,
     configRejected: store.configRejected,
@@ -166,6 +169,8 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: () => store.codec.report(),
   });
+  status.start();
+  stack.defer(() => status.stop());
   return {
     listener,
     tlsPort,

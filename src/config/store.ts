@@ -27,6 +27,8 @@ interface StoredDocument {
 export interface CurrentConfig {
   readonly config: Config;
   readonly generation: number;
+  /** When the file it came from was taken over, milliseconds since the epoch. */
+  readonly importedAt: number | null;
 }
 
 /** A configuration file that was not taken; the problems say why. */
@@ -123,7 +125,8 @@ export class ConfigStore {
 
   /** @throws GantryError CONFIG_MISSING before the first import, CONFIG_OUTDATED after an upgrade that broke it */
   current(): CurrentConfig {
-    if (this.#parsed !== null) return { config: this.#parsed, generation: this.#database.data.generation };
+    const { generation, importedAt } = this.#database.data;
+    if (this.#parsed !== null) return { config: this.#parsed, generation, importedAt };
     throw this.#database.data.config === null ? configMissing() : configOutdated();
   }
 }

@@ -1,5 +1,6 @@
 import type { CompressionReport } from './compression.ts';
 import type { Reason } from '../base/errors.ts';
+import { safeTo } from './safe-to.ts';
 import type {
   DestinationReport,
   MachineReport,
@@ -18,6 +19,10 @@ export interface StatusInputs {
   readonly version: string;
   readonly site: StatusReport['site'];
   readonly configGeneration: number;
+  readonly configImportedAt: number | null;
+  readonly box: StatusReport['box'];
+  readonly drain: StatusReport['drain'];
+  readonly events: StatusReport['events'];
   /** Why the configuration file given last was not taken; null where it was. */
   readonly configRejected: RejectionReport | null;
   readonly counts: CountsInput;
@@ -53,6 +58,7 @@ export interface CountsInput {
 
 export interface SenderCountsInput {
   readonly received: number;
+  readonly receivedToday: number;
   readonly lastReceivedAt: number;
 }
 
@@ -135,6 +141,7 @@ const removed: Omit<DestinationInput, 'state'> = {
 export function buildStatus(inputs: StatusInputs): StatusReport {
   const { counts, intake, disk } = inputs;
   const destinations = gatherDestinations(inputs);
+  const modalities = Object.fromEntries(gatherModalities(inputs));
   const judgement = judge({
     now: inputs.now,
     timeZone: inputs.site.timeZone,
@@ -144,21 +151,36 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     queue: counts.queue,
     totals: counts.totals,
     destinations: Object.fromEntries(destinations),
+    modalities,
   });
   return {
     ...judgement,
+    safeTo: safeTo({
+      associations: intake.associations,
+      diskState: disk.state,
+      queued: counts.queue.instances,
+      totals: counts.totals,
+      destinations: Object.fromEntries(destinations),
+    }),
     site: inputs.site,
     time: iso(inputs.now),
     startedAt: iso(inputs.startedAt),
     queue: counts.queue,
+    drain: inputs.drain,
     totals: counts.totals,
     intake: { ...intake, refusals: intake.refusals.map(refusalReport) },
-    modalities: Object.fromEntries([...gatherModalities(inputs), ...gatherUnknownCallers(inputs)]),
+    modalities: { ...modalities, ...Object.fromEntries(gatherUnknownCallers(inputs)) },
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     compression: inputs.compression,
     machine: inputs.machine,
-    config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
+    box: inputs.box,
+    events: inputs.events,
+    config: {
+      generation: inputs.configGeneration,
+      importedAt: isoOrNull(inputs.configImportedAt),
+      rejected: inputs.configRejected,
+    },
     version: inputs.version,
   };
 }
@@ -264,6 +286,7 @@ function senderReport(
     lastHeardAt: heard > 0 ? iso(heard) : null,
     lastReceivedAt: isoOrNull(lastReceivedAt),
     received: count?.received ?? 0,
+    receivedToday: count?.receivedToday ?? 0,
     lastRefusal: input.lastRefusal === null ? null : refusalReport(input.lastRefusal),
   };
 }

@@ -10,6 +10,10 @@ export interface StatusReport {
   readonly reason: string;
   /** What to do next, or null where nothing is to be done. */
   readonly nextStep: string | null;
+  /** Which rule spoke, and what it spoke about: enough to say it in another language. */
+  readonly code: string;
+  readonly about: VerdictAbout;
+  readonly safeTo: SafeToReport;
   readonly site: { readonly name: string; readonly timeZone: string };
   readonly time: string;
   readonly startedAt: string;
@@ -19,6 +23,7 @@ export interface StatusReport {
     readonly bytes: number;
     readonly oldestAgeSeconds: number;
   };
+  readonly drain: DrainReport;
   readonly totals: {
     readonly received: number;
     readonly delivered: number;
@@ -45,6 +50,8 @@ export interface StatusReport {
     readonly refusalCounts: Readonly<Record<string, number>>;
     /** What was refused last, newest first. */
     readonly refusals: readonly RefusalReport[];
+    /** The address modalities last sent to is no longer one of this box; null where it is. */
+    readonly addressChange: AddressChangeReport | null;
   };
   /**
    * By configured name. Unknown callers that were accepted are under their AE title; one that calls itself by the
@@ -63,12 +70,74 @@ export interface StatusReport {
   /** Lossless compression on the way out; null where this box has no codec at work. */
   readonly compression: CompressionReport | null;
   readonly machine: MachineReport | null;
+  readonly box: BoxReport;
+  /** What happened since start, newest first. */
+  readonly events: readonly EventReport[];
   readonly config: {
     readonly generation: number;
+    /** When the file that is in use was taken over. */
+    readonly importedAt: string | null;
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };
   readonly version: string;
+}
+
+export interface VerdictAbout {
+  /** The destination or modality it is about, by name. */
+  readonly name: string | null;
+  readonly cause: Reason | null;
+  /** How many images. */
+  readonly count: number | null;
+  /** Since when, or until when. */
+  readonly at: string | null;
+}
+
+/** Whether something may be done to the box now, and why. */
+export interface Permission {
+  readonly safe: boolean;
+  readonly code: string;
+  readonly words: string;
+  /** How many images, or how many devices, that is about. */
+  readonly count: number;
+}
+
+export interface SafeToReport {
+  readonly switchOff: Permission;
+  readonly replaceDisk: Permission;
+}
+
+/** How fast what waits becomes less. */
+export interface DrainReport {
+  /** Sent to all archives over the last minute, bytes a second; null where nothing was. */
+  readonly bytesPerSecond: number | null;
+  /** Until nothing waits; null while it does not become less, or not steadily. */
+  readonly etaSeconds: number | null;
+}
+
+export interface AddressChangeReport {
+  readonly was: string;
+  readonly now: readonly string[];
+}
+
+export interface BoxReport {
+  /** To be read out on the phone. */
+  readonly id: string;
+  /** How the key that opens all others is kept, and since when the present day's key is in use. */
+  readonly keys: { readonly rootKey: 'file'; readonly epochSince: string };
+  /** Whether a time server keeps this box's clock right; null where the system does not say. */
+  readonly clock: { readonly synchronized: boolean | null };
+}
+
+/** Something that happened; PHI-free. */
+export interface EventReport {
+  readonly at: string;
+  /** `good`: put right. */
+  readonly tone: 'info' | 'good' | 'warn' | 'bad';
+  readonly code: string;
+  /** Whom or what it is about: a destination, a modality, an address. */
+  readonly subject: string | null;
+  readonly words: string;
 }
 
 export interface RejectionReport extends Reason {
@@ -135,6 +204,8 @@ export interface ModalityReport {
   readonly lastHeardAt: string | null;
   readonly lastReceivedAt: string | null;
   readonly received: number;
+  /** Since midnight at the site. */
+  readonly receivedToday: number;
   readonly lastRefusal: RefusalReport | null;
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorComment, storeStatuses } from '../dicom/statuses.ts';
 import { parseUid } from '../dicom/uid.ts';
 import type { SpoolIntake } from '../spool/types.ts';
-import type { Admission, AdmissionDecision, Caller } from './admission.ts';
+import { type Admission, type AdmissionDecision, type Caller, plainAddress } from './admission.ts';
 import type { Arrival } from './arrival.ts';
 import type { AssociationRequest } from './associate-request.ts';
 import { type CommandSet, commandFields, isAnswerless, noDataSet, writeCommandSet } from './command-set.ts';
@@ -73,6 +73,7 @@ export class IntakeAssociation implements GateHost {
   readonly #house: House;
   readonly #rules: HouseRules;
   readonly #address: string;
+  readonly #ownAddress: string;
   readonly #openedAt: number;
   readonly #tls: TlsPeer | null;
   readonly #gate: PduGate;
@@ -103,6 +104,7 @@ export class IntakeAssociation implements GateHost {
     this.#house = house;
     this.#rules = rules;
     this.#address = arrival.address;
+    this.#ownAddress = plainAddress(arrival.socket.localAddress ?? '');
     this.#openedAt = arrival.openedAt;
     this.#tls = arrival.tls;
     this.#patience = new Patience(house.clock);
@@ -190,7 +192,7 @@ export class IntakeAssociation implements GateHost {
     this.#operation = noOperation;
     this.#messageUnderWay = true;
     if (isAnswerless(command.CommandField)) return undefined;
-    this.#house.tally.heard(caller);
+    this.#house.tally.heard(caller, this.#ownAddress);
     if (command.CommandField === commandFields.storeRequest) {
       return this.#beginStore(contextId, command, context, caller);
     }

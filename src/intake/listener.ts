@@ -50,6 +50,8 @@ export interface IntakeStats {
   readonly refusals: readonly Refusal[];
   /** By configured name. A modality that was never heard has no entry unless it was refused. */
   readonly modalities: ReadonlyMap<string, SenderStats>;
+  /** Our own address, as the modality that was heard last reached it; null before one was. */
+  readonly calledAddress: string | null;
   /** By AE title, least recently heard first: unknown callers that were accepted. Bounded. */
   readonly unknownSenders: ReadonlyMap<string, SenderTally>;
 }
@@ -151,6 +153,7 @@ export class IntakeListener implements Doorway {
       refusalCounts: refusals.counts(),
       refusals: refusals.list(),
       modalities,
+      calledAddress: tally.calledAddress,
       unknownSenders: new Map(tally.unknownSenders()),
     };
   }

@@ -288,6 +288,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#db.call('counts', this.#now());
   }
 
+  /** How many objects of each sender were received since then. */
+  receivedSince(since: number): Promise<{ name: string; configured: boolean; received: number }[]> {
+    return this.#db.call('receivedSince', since);
+  }
+
   /** Free and total space and what is wrong with the volume, if anything. */
   disk(): VolumeReport {
     return this.#volume.report();
