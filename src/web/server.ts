@@ -5,10 +5,13 @@ import type { Clock } from '../base/clock.ts';
 import { type FailureText, GantryError, type Reason, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { EventStreams, type EventStreamLimits } from './event-streams.ts';
-import { createHostCheck, modalityAddresses } from './hosts.ts';
+import { createHostCheck } from './hosts.ts';
+import { keepLanguage, languageOf } from './language.ts';
 import { type PageRenderer, plainPage } from './page.ts';
+import { type PageRequest, pageView } from './page-view.ts';
 import { problem, problemType, sendProblem, sendThrown } from './problem.ts';
 import { etagOf, StatusFeed, type StatusSource, statusUnreadable } from './status-feed.ts';
+import type { SignInView } from './view.ts';
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: Reason };
 
@@ -54,6 +57,8 @@ export interface WebServerOptions {
   readonly status: StatusSource;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly page: PageRenderer;
+  /** Where people sign in; nowhere where it is left out. */
+  readonly signIn?: SignInView;
   /** Whether the gateway takes images now. */
   readonly readiness: () => Readiness | Promise<Readiness>;
   readonly limits?: Partial<WebLimits>;
@@ -67,6 +72,8 @@ const securityHeaders = {
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
 } as const;
+
+const noSignIn: SignInView = { here: false, port: null, sha256: null };
 
 const gzipAsync = promisify(gzip);
 
@@ -227,21 +234,36 @@ export class WebServer {
   }
 
   async #sendPage(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { intakeHost, page, log } = this.#options;
+    const { intakeHost, page, log, signIn = noSignIn } = this.#options;
     reply.type('text/html; charset=utf-8').header('cache-control', 'no-store');
     let html: string;
     try {
-      const report = await this.#feed.read();
-      const addresses = modalityAddresses(intakeHost, request.headers.host, request.socket.localAddress);
-      html = page.render({ report, addresses });
+      html = page.render(
+        pageView(await this.#feed.read(), intakeHost, this.#pageRequest(request, reply), signIn),
+      );
     } catch (error) {
       log.error({ error }, 'page could not be made');
       reply.code(503);
       html = plainPage('Gantry: state unknown', [statusUnreadable.message, statusUnreadable.nextStep]);
     }
-    reply.header('vary', 'accept-encoding');
+    reply.header('vary', 'accept-encoding, accept-language, cookie');
     if (!acceptsGzip(request)) return reply.send(html);
     return reply.header('content-encoding', 'gzip').send(await gzipAsync(html));
+  }
+
+  /** A language that was chosen is kept from here on. */
+  #pageRequest({ headers, socket, query }: FastifyRequest, reply: FastifyReply): PageRequest {
+    const { lang } = query as { readonly lang?: unknown };
+    const language = typeof lang === 'string' ? lang : undefined;
+    const chosen = languageOf(language);
+    if (chosen !== null) reply.header('set-cookie', keepLanguage(chosen));
+    return {
+      hostHeader: headers.host,
+      localAddress: socket.localAddress,
+      language,
+      cookies: headers.cookie,
+      acceptLanguage: headers['accept-language'],
+    };
   }
 
   #sendAsset(name: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {

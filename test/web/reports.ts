@@ -96,7 +96,7 @@ function onlyHere(count: number): StatusReport['safeTo'] {
     replaceDisk: {
       safe: false,
       code: 'ONLY_HERE',
-      words: `${count} images are not proven to be in the archive yet`,
+      words: `${count.toLocaleString('en')} images are not proven to be in the archive yet`,
       count,
     },
   };
