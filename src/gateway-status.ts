@@ -13,7 +13,7 @@ import type { SpoolCounts } from './spool/types.ts';
 interface StatusParts {
   readonly clock: Clock;
   readonly version: string;
-  readonly current: CurrentConfig;
+  readonly current: () => CurrentConfig;
   /** Why the configuration file given at start is not in use, or null. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
@@ -46,7 +46,7 @@ export class StatusGatherer {
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
     const { destinations, probes, port, tls, compression } = this.#parts;
-    const { config, generation } = current;
+    const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
     const gate = spool.intakeGate();
     const intake = listener.stats();
@@ -55,7 +55,7 @@ export class StatusGatherer {
       startedAt: this.#startedAt,
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
-      configGeneration: generation,
+      config: { generation, origin, changedAt, undone },
       configRejected,
       counts: await this.#readCounts(),
       intake: {
@@ -92,7 +92,7 @@ export class StatusGatherer {
   #modalities({ modalities: heard }: IntakeStats): Record<string, ModalityInput> {
     const { listener, current } = this.#parts;
     return Object.fromEntries(
-      Object.entries(current.config.modalities).map(([name, { aeTitle }]) => [
+      Object.entries(current().config.modalities).map(([name, { aeTitle }]) => [
         name,
         {
           aeTitle,

@@ -42,6 +42,8 @@ export interface Store {
   readonly clock: Clock;
   readonly log: Log;
   readonly keyring: Keyring;
+  readonly configStore: ConfigStore;
+  /** As it is now: it can be changed while the gateway runs. */
   readonly current: CurrentConfig;
   /** Why the `--config` file was not taken over, where it was not. */
   readonly configRejected: RejectionReport | null;
@@ -71,8 +73,8 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
   const configRejected =
     options.configText === null ? null : await importConfig(configStore, options.configText, log);
-  const current = configStore.current();
-  const codec = new Codec(current.config, clock, log);
+  const { config } = configStore.current();
+  const codec = new Codec(config, clock, log);
   const spool = new Spool({
     disk,
     codec,
@@ -81,12 +83,26 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     keyring,
     dataDirectory,
     died,
-    ...spoolOptions(current.config, clock),
+    ...spoolOptions(config, () => configStore.current().config, clock),
   });
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
+  return {
+    dataDirectory,
+    disk,
+    clock,
+    log,
+    keyring,
+    configStore,
+    get current() {
+      return configStore.current();
+    },
+    configRejected,
+    spool,
+    codec,
+    receipts,
+  };
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */
@@ -112,6 +128,12 @@ async function importConfig(store: ConfigStore, text: string, log: Log): Promise
   try {
     const outcome = await store.importFile(text);
     log.info({ outcome }, 'configuration file read');
+    const { undone } = store.current();
+    if (outcome === 'imported' && undone.length > 0)
+      log.warn(
+        { code: 'CONFIG_CHANGES_UNDONE', undone },
+        'the changed configuration file undid what had been changed on the page',
+      );
     return null;
   } catch (error) {
     if (!(error instanceof ConfigRejectedError) || !hasConfig(store)) throw error;
@@ -136,7 +158,8 @@ function hasConfig(store: ConfigStore): boolean {
   }
 }
 
-function spoolOptions(config: Config, clock: Clock) {
+/** @param current modalities change while the gateway runs; routes and destinations do not */
+function spoolOptions(config: Config, current: () => Config, clock: Clock) {
   const routes = config.routes as Routes;
   const router = new Router(routes, Object.keys(config.destinations), config.site.timeZone);
   return {
@@ -145,7 +168,7 @@ function spoolOptions(config: Config, clock: Clock) {
     destinationsOf: (facts: AdmissionFacts, found: DataSetFacts) =>
       router.destinationsOf({ ...facts, ...found }, clock.now()),
     quietMs: (modalityName: string | null) => {
-      const modality = modalityName === null ? undefined : config.modalities[modalityName];
+      const modality = modalityName === null ? undefined : current().modalities[modalityName];
       return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;
     },
   };

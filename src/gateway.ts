@@ -102,8 +102,8 @@ interface Rooms {
 
 /** Everything behind the DICOM port that works by itself. */
 function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
-  const { spool, clock, log, current, keyring, receipts } = store;
-  const { config } = current;
+  const { spool, clock, log, keyring, receipts, configStore } = store;
+  const { config } = store.current;
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
     ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
@@ -152,11 +152,12 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   stack.defer(() => probes.stop());
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
   const tlsPort = createTlsPort(store, listener);
+  stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
   let port = config.intake.port;
   const status = new StatusGatherer({
     clock,
     version,
-    current,
+    current: () => store.current,
     configRejected: store.configRejected,
     spool,
     listener,
@@ -209,7 +210,7 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
         storeResponses: () => rooms.listener.stats().statuses,
         longPdus: () => rooms.listener.stats().longPdus,
       },
-      configuredModalities: () => Object.keys(config.modalities),
+      configuredModalities: () => Object.keys(store.current.config.modalities),
     });
   });
   const server = new WebServer({

@@ -17,7 +17,12 @@ export interface StatusInputs {
   readonly startedAt: number;
   readonly version: string;
   readonly site: StatusReport['site'];
-  readonly configGeneration: number;
+  readonly config: {
+    readonly generation: number;
+    readonly origin: 'file' | 'page';
+    readonly changedAt: number | null;
+    readonly undone: readonly string[];
+  };
   /** Why the configuration file given last was not taken; null where it was. */
   readonly configRejected: RejectionReport | null;
   readonly counts: CountsInput;
@@ -158,7 +163,11 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     disk,
     compression: inputs.compression,
     machine: inputs.machine,
-    config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
+    config: {
+      ...inputs.config,
+      changedAt: isoOrNull(inputs.config.changedAt),
+      rejected: inputs.configRejected,
+    },
     version: inputs.version,
   };
 }

@@ -65,6 +65,11 @@ export interface StatusReport {
   readonly machine: MachineReport | null;
   readonly config: {
     readonly generation: number;
+    /** What made this generation: a `--config` file, or a change made on the page. */
+    readonly origin: 'file' | 'page';
+    readonly changedAt: string | null;
+    /** Entries changed on the page that the file taken over since says otherwise about, e.g. `modalities.ct1`. */
+    readonly undone: readonly string[];
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };

@@ -37,7 +37,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
     startedAt: now - 3_600_000,
     version: '1.2.3',
     site: { name: 'North Clinic', timeZone: 'Europe/Berlin' },
-    configGeneration: 4,
+    config: { generation: 4, origin: 'file', changedAt: now - 3_600_000, undone: [] },
     configRejected: null,
     counts: {
       queue: { studies: 1, instances: 3, bytes: 3000, oldestAgeSeconds: 17 },

@@ -126,7 +126,13 @@ export const workingReport: StatusReport = {
     daysLeft: 38.4,
   },
   machine: exampleMachine,
-  config: { generation: 7, rejected: null },
+  config: {
+    generation: 7,
+    origin: 'file',
+    changedAt: '2026-01-15T08:00:00.000Z',
+    undone: [],
+    rejected: null,
+  },
   version: '0.1.0',
 };
 
