@@ -7,6 +7,7 @@ import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
 import { Bandwidth, unlimited } from './forward/bandwidth.ts';
 import { Forwarder } from './forward/forwarder.ts';
+import type { PauseBook } from './forward/pause-book.ts';
 import { Since } from './health/since.ts';
 import type { DestinationInput } from './health/status-builder.ts';
 import type { VerifyPolicy } from './proof/policy.ts';
@@ -18,6 +19,7 @@ interface DestinationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly site: SiteFacts;
+  readonly pauses: PauseBook;
 }
 
 /** What a destination needs to know of the box. */
@@ -64,9 +66,15 @@ export class Destination {
   readonly #verifier: Verifier;
   readonly #client: ArchiveClient;
   readonly #since = new Since();
+  readonly #pauses: PauseBook;
 
-  constructor(name: string, config: DestinationConfig, { spool, clock, log, site }: DestinationParts) {
+  constructor(
+    name: string,
+    config: DestinationConfig,
+    { spool, clock, log, site, pauses }: DestinationParts,
+  ) {
     this.name = name;
+    this.#pauses = pauses;
     const { client, work, proof } = kindOf(config, clock, site);
     this.#client = client;
     const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
@@ -80,8 +88,20 @@ export class Destination {
   }
 
   start(): void {
+    if (this.#pauses.of(this.name) !== null) this.forwarder.pause();
     this.#verifier.start();
     this.forwarder.start();
+  }
+
+  /** Sends nothing new until {@link resume}, over restarts; what was sent is proven all the same. */
+  async pause(by: string, now: number): Promise<void> {
+    await this.#pauses.add(this.name, { at: now, by });
+    this.forwarder.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#pauses.remove(this.name);
+    this.forwarder.resume();
   }
 
   async stop(): Promise<void> {

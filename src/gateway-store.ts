@@ -6,6 +6,7 @@ import type { Config } from './config/schema.ts';
 import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
+import { PauseBook } from './forward/pause-book.ts';
 import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { Codec } from './gateway-codec.ts';
@@ -16,6 +17,7 @@ import { Spool } from './spool/spool.ts';
 import type { AdmissionFacts, DataSetFacts } from './spool/types.ts';
 
 const configBytesMax = 16 * 1024 * 1024;
+const noteBytesMax = 1024 * 1024;
 /** After so long without a new image a study of an unknown caller counts as complete. */
 export const defaultQuietMs = 30_000;
 
@@ -50,6 +52,7 @@ export interface Store {
   readonly spool: Spool;
   readonly codec: Codec;
   readonly receipts: FileReceiptStore;
+  readonly pauses: PauseBook;
 }
 
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
@@ -88,6 +91,9 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
+  const pauses = await PauseBook.open(noteFile(disk, keyring, dataDirectory, 'paused'), (error) =>
+    log.error({ code: 'PAUSES_DAMAGED', error }, 'which destinations are paused cannot be read; none is'),
+  );
   return {
     dataDirectory,
     disk,
@@ -102,7 +108,17 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     spool,
     codec,
     receipts,
+    pauses,
   };
+}
+
+/** A small sealed file beside the configuration, for what is to be remembered over restarts. */
+export function noteFile(disk: Disk, keyring: Keyring, dataDirectory: string, name: string): SealedFile {
+  return new SealedFile(disk, keyring, {
+    path: join(dataDirectory, 'config', name),
+    purpose: name,
+    bytesMax: noteBytesMax,
+  });
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */

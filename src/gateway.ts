@@ -6,6 +6,7 @@ import { intakeOptions } from './gateway-intake.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
+import { createTools } from './gateway-tools.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
@@ -17,6 +18,7 @@ import { Retention } from './proof/retention.ts';
 import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
 import { loadPage } from './web/page.ts';
+import type { Tools } from './web/tools.ts';
 import { WebServer } from './web/server.ts';
 
 const associationGraceMs = 30_000;
@@ -33,6 +35,7 @@ export class Gateway {
   readonly ports: GatewayPorts;
   readonly aeTitle: string;
   readonly operator: Operator;
+  readonly tools: Tools;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
   readonly #stack: AsyncDisposableStack;
@@ -41,6 +44,7 @@ export class Gateway {
     ports: GatewayPorts;
     aeTitle: string;
     operator: Operator;
+    tools: Tools;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
     stack: AsyncDisposableStack;
@@ -48,6 +52,7 @@ export class Gateway {
     this.ports = parts.ports;
     this.aeTitle = parts.aeTitle;
     this.operator = parts.operator;
+    this.tools = parts.tools;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
     this.#stack = parts.stack;
@@ -61,7 +66,7 @@ export class Gateway {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
     const parts = startRooms(store, stack);
-    const { status, operator, tlsPort } = parts;
+    const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
@@ -70,6 +75,7 @@ export class Gateway {
       ports: { dicom: port, dicomTls, web: web.port },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
+      tools,
       status,
       tlsPort,
       stack: stack.move(),
@@ -97,16 +103,17 @@ interface Rooms {
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
+  readonly tools: Tools;
   bound(port: number): void;
 }
 
 /** Everything behind the DICOM port that works by itself. */
 function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
-  const { spool, clock, log, keyring, receipts, configStore } = store;
+  const { spool, clock, log, keyring, receipts, configStore, pauses } = store;
   const { config } = store.current;
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site, pauses }),
   );
   for (const destination of destinations) {
     destination.start();
@@ -173,6 +180,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
+    tools: createTools({ store, listener, destinations }),
     bound: (at) => {
       port = at;
     },
