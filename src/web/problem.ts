@@ -23,8 +23,29 @@ export function sendProblem(reply: FastifyReply, status: number, text: FailureTe
   return reply.code(status).type(problemType).send(problem(status, text));
 }
 
+/** A failure with an HTTP status of its own. */
+export class ApiRefusal extends GantryError {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 421 | 429 | 503;
+  /** When it makes sense to ask again. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(
+    status: ApiRefusal['status'],
+    text: FailureText,
+    { retryAfterSeconds = null }: { retryAfterSeconds?: number | null } = {},
+  ) {
+    super(text);
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 /** The problem for anything thrown while answering. Only a {@link GantryError}'s own words are shown. */
 export function sendThrown(reply: FastifyReply, error: unknown, log: Log): FastifyReply {
+  if (error instanceof ApiRefusal) {
+    if (error.retryAfterSeconds !== null) reply.header('retry-after', String(error.retryAfterSeconds));
+    return sendProblem(reply, error.status, error);
+  }
   if (error instanceof GantryError) {
     return sendProblem(reply, error.kind === 'permanent' ? 422 : 503, error);
   }
