@@ -64,7 +64,8 @@ export class Destination {
   readonly name: string;
   readonly forwarder: Forwarder;
   readonly #verifier: Verifier;
-  readonly #client: ArchiveClient;
+  readonly client: ArchiveClient;
+  readonly config: DestinationConfig;
   readonly #since = new Since();
   readonly #pauses: PauseBook;
 
@@ -74,10 +75,11 @@ export class Destination {
     { spool, clock, log, site, pauses }: DestinationParts,
   ) {
     this.name = name;
+    this.config = config;
     this.#pauses = pauses;
     const { client, work, proof } = kindOf(config, clock, site);
-    this.#client = client;
-    const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
+    this.client = client;
+    const shared = { client: this.client, spool, clock, log: log.child({ destination: name }) };
     const bandwidth = new Bandwidth(
       'bandwidth' in config ? config.bandwidth : unlimited,
       site.timeZone,
@@ -107,7 +109,7 @@ export class Destination {
   async stop(): Promise<void> {
     await this.forwarder.stop();
     await this.#verifier.stop();
-    await this.#client.close();
+    await this.client.close();
   }
 
   /** What the line carries, in bytes a second; null before enough was sent. */
@@ -117,7 +119,7 @@ export class Destination {
 
   state(now: number): DestinationInput {
     const { state, reason, reached, nextAttemptAt, lastDeliveredAt, line } = this.forwarder.state();
-    const { tlsDaysLeft, bytesSent } = this.#client.line();
+    const { tlsDaysLeft, bytesSent } = this.client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
       state,

@@ -1,6 +1,7 @@
 import type { Clock } from './base/clock.ts';
 import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
+import type { NetworkWatch } from './gateway-network.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
 import type { CompressionReport } from './health/compression.ts';
 import type { Probes } from './health/probes.ts';
@@ -19,6 +20,7 @@ interface StatusParts {
   readonly spool: Spool;
   readonly listener: IntakeListener;
   readonly destinations: readonly Destination[];
+  readonly network: NetworkWatch;
   readonly probes: Probes;
   /** The bound DICOM port. */
   readonly port: () => number;
@@ -45,7 +47,7 @@ export class StatusGatherer {
 
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, probes, port, tls, compression } = this.#parts;
+    const { destinations, network, probes, port, tls, compression } = this.#parts;
     const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
     const gate = spool.intakeGate();
@@ -77,6 +79,8 @@ export class StatusGatherer {
       destinations: Object.fromEntries(destinations.map((one) => [one.name, one.state(now)])),
       disk: this.#disk(now),
       compression: compression(),
+      staleAddresses: network.staleAddresses(),
+      clockOffsetsMs: network.clockOffsetsMs(),
       machine: probes.current(),
     });
   }

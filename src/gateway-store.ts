@@ -1,12 +1,14 @@
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { type Clock, systemClock } from './base/clock.ts';
 import { type Disk, nodeDisk } from './base/disk.ts';
 import type { Log } from './base/log.ts';
+import { Note } from './base/note.ts';
 import type { Config } from './config/schema.ts';
 import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
-import { PauseBook } from './forward/pause-book.ts';
+import { PauseBook, pauseNote } from './forward/pause-book.ts';
 import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { Codec } from './gateway-codec.ts';
@@ -91,9 +93,8 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   await spool.start();
   stack.defer(() => spool.stop());
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  const pauses = await PauseBook.open(noteFile(disk, keyring, dataDirectory, 'paused'), (error) =>
-    log.error({ code: 'PAUSES_DAMAGED', error }, 'which destinations are paused cannot be read; none is'),
-  );
+  const notes = { disk, keyring, dataDirectory, log };
+  const pauses = new PauseBook(await openNote(notes, 'paused', pauseNote));
   return {
     dataDirectory,
     disk,
@@ -112,13 +113,16 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   };
 }
 
-/** A small sealed file beside the configuration, for what is to be remembered over restarts. */
-export function noteFile(disk: Disk, keyring: Keyring, dataDirectory: string, name: string): SealedFile {
-  return new SealedFile(disk, keyring, {
-    path: join(dataDirectory, 'config', name),
-    purpose: name,
-    bytesMax: noteBytesMax,
-  });
+/** Something small to be remembered over restarts, sealed, beside the configuration. */
+export function openNote<T>(
+  { disk, keyring, dataDirectory, log }: Pick<Store, 'disk' | 'keyring' | 'dataDirectory' | 'log'>,
+  name: string,
+  content: { schema: z.ZodType<T>; empty: T },
+): Promise<Note<T>> {
+  const place = { path: join(dataDirectory, 'config', name), purpose: name, bytesMax: noteBytesMax };
+  return Note.open(new SealedFile(disk, keyring, place), content, (error) =>
+    log.error({ code: 'NOTE_DAMAGED', note: name, error }, 'a note cannot be read and counts as empty'),
+  );
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */

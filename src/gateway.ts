@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
+import { NetworkWatch } from './gateway-network.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
@@ -65,7 +66,7 @@ export class Gateway {
   static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
-    const parts = startRooms(store, stack);
+    const parts = await startRooms(store, stack);
     const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
     const { port } = await startIntake(parts.listener, stack);
@@ -108,7 +109,7 @@ interface Rooms {
 }
 
 /** Everything behind the DICOM port that works by itself. */
-function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
+async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Rooms> {
   const { spool, clock, log, keyring, receipts, configStore, pauses } = store;
   const { config } = store.current;
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
@@ -160,6 +161,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
   const tlsPort = createTlsPort(store, listener);
   stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
+  const network = await NetworkWatch.start(store, { listener, destinations }, stack);
   let port = config.intake.port;
   const status = new StatusGatherer({
     clock,
@@ -169,6 +171,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     spool,
     listener,
     destinations,
+    network,
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
@@ -180,7 +183,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
-    tools: createTools({ store, listener, destinations }),
+    tools: await createTools({ store, listener, destinations, network }),
     bound: (at) => {
       port = at;
     },

@@ -1,3 +1,4 @@
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
 import type { Reason } from '../base/errors.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   RejectionReport,
   StatusReport,
 } from './status.ts';
+import { clockFacts } from './network-report.ts';
 import { type DestinationFacts, judge } from './verdict.ts';
 
 /** What the gateway gathers from its rooms. Times are milliseconds since the epoch. */
@@ -42,6 +44,9 @@ export interface StatusInputs {
   readonly destinations: Readonly<Record<string, DestinationInput>>;
   readonly disk: StatusReport['disk'];
   readonly compression: CompressionReport | null;
+  readonly staleAddresses: readonly StaleAddress[];
+  /** By destination: how far its archive's clock is ahead, null where it does not say. */
+  readonly clockOffsetsMs: Readonly<Record<string, number | null>>;
   readonly machine: MachineReport | null;
 }
 
@@ -162,6 +167,8 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     compression: inputs.compression,
+    staleAddresses: inputs.staleAddresses,
+    clock: clockReport(inputs),
     machine: inputs.machine,
     config: {
       ...inputs.config,
@@ -170,6 +177,11 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     },
     version: inputs.version,
   };
+}
+
+function clockReport({ now, clockOffsetsMs }: StatusInputs): StatusReport['clock'] {
+  const { offsetSeconds, trusted } = clockFacts(now, null, clockOffsetsMs);
+  return { offsetSeconds, trusted };
 }
 
 type GatheredDestination = DestinationFacts & DestinationCountsInput & Omit<DestinationInput, 'state'>;

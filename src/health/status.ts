@@ -1,5 +1,7 @@
 import type { Reason } from '../base/errors.ts';
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
+import type { ClockFacts } from './network-report.ts';
 
 export type Verdict = 'working' | 'degraded' | 'down';
 
@@ -62,6 +64,9 @@ export interface StatusReport {
   };
   /** Lossless compression on the way out; null where this box has no codec at work. */
   readonly compression: CompressionReport | null;
+  /** Modalities that call an address this box no longer has: they have to be told the new one. */
+  readonly staleAddresses: readonly StaleAddress[];
+  readonly clock: Pick<ClockFacts, 'offsetSeconds' | 'trusted'>;
   readonly machine: MachineReport | null;
   readonly config: {
     readonly generation: number;

@@ -1,4 +1,6 @@
+import type { LineReport } from '../health/line-test.ts';
 import type { EchoReport } from '../health/modality-echo.ts';
+import type { NetworkReport } from '../health/network-report.ts';
 
 /** One try to open an association, as it is shown. No patient data, no UID. Times in milliseconds since the epoch. */
 export interface AttemptView {
@@ -61,10 +63,14 @@ export interface DestinationTools {
   pause(name: string, by: string): Promise<void>;
   /** @throws GantryError DESTINATION_UNKNOWN */
   resume(name: string): Promise<void>;
+  /** Walks the line hop by hop; sends no object. @throws GantryError DESTINATION_UNKNOWN */
+  testLine(name: string): Promise<LineReport>;
 }
 
 /** The working parts behind the page. */
 export interface Tools {
   readonly modalities: ModalityTools;
   readonly destinations: DestinationTools;
+  /** How this box is connected, its clock, and which modalities call an address it no longer has. */
+  network(): Promise<NetworkReport>;
 }

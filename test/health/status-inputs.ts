@@ -47,6 +47,8 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
       unknownCallers: { STRANGER: { received: 5, lastReceivedAt: now - 9000 } },
     },
     compression: null,
+    staleAddresses: [],
+    clockOffsetsMs: { cloud: 4400 },
     intake: {
       open: true,
       reason: null,

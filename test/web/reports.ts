@@ -126,6 +126,8 @@ export const workingReport: StatusReport = {
     daysLeft: 38.4,
   },
   machine: exampleMachine,
+  staleAddresses: [],
+  clock: { offsetSeconds: { cloud: 1 }, trusted: true },
   config: {
     generation: 7,
     origin: 'file',
