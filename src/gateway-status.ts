@@ -2,16 +2,15 @@ import type { Clock } from './base/clock.ts';
 import type { Log } from './base/log.ts';
 import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
+import type { NetworkWatch } from './gateway-network.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
 import type { CompressionReport } from './health/compression.ts';
-import { clockSynchronized } from './health/clock-sync.ts';
 import { type DrainSample, drain, withDrainSample } from './health/drain.ts';
 import { EventLog } from './health/event-log.ts';
 import type { Probes } from './health/probes.ts';
 import type { RejectionReport, StatusReport, TlsReport } from './health/status.ts';
 import { buildStatus, type CountsInput, type ModalityInput } from './health/status-builder.ts';
 import { startOfDay, Today } from './health/today.ts';
-import type { AddressMemory } from './gateway-address.ts';
 import type { IntakeListener, IntakeStats } from './intake/listener.ts';
 import type { Keyring } from './crypto/keyring.ts';
 import type { Spool } from './spool/spool.ts';
@@ -21,14 +20,14 @@ interface StatusParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
-  readonly current: CurrentConfig;
+  readonly current: () => CurrentConfig;
   /** Why the configuration file given at start is not in use, or null. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
   readonly keyring: Pick<Keyring, 'boxId' | 'epochSince'>;
-  readonly addresses: AddressMemory;
   readonly listener: IntakeListener;
   readonly destinations: readonly Destination[];
+  readonly network: NetworkWatch;
   readonly probes: Probes;
   /** The bound DICOM port. */
   readonly port: () => number;
@@ -59,7 +58,7 @@ export class StatusGatherer {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
     this.#events = new EventLog(new Date(this.#startedAt).toISOString());
-    this.#today = new Today(parts.current.config.site.timeZone);
+    this.#today = new Today(parts.current().config.site.timeZone);
   }
 
   /** Looks now and then, whoever else asks. */
@@ -85,26 +84,23 @@ export class StatusGatherer {
   }
 
   #build(counts: CountsInput): StatusReport {
-    const { clock, version, current, configRejected, spool, listener, keyring, addresses } = this.#parts;
-    const { destinations, probes, port, tls, compression } = this.#parts;
-    const { config, generation, importedAt } = current;
+    const { clock, version, current, configRejected, spool, listener, keyring } = this.#parts;
+    const { destinations, network, probes, port, tls, compression } = this.#parts;
+    const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
     const gate = spool.intakeGate();
     const intake = listener.stats();
-    addresses.heardAt(intake.calledAddress);
     const inputs = Object.fromEntries(destinations.map((one) => [one.name, one.state(now)]));
     return buildStatus({
       now,
       startedAt: this.#startedAt,
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
-      configGeneration: generation,
+      config: { generation, origin, changedAt, undone },
       configRejected,
-      configImportedAt: importedAt,
       box: {
         id: keyring.boxId,
         keys: { rootKey: 'file', epochSince: new Date(keyring.epochSince).toISOString() },
-        clock: { synchronized: clockSynchronized() },
       },
       drain: this.#drain(counts, Object.values(inputs)),
       events: [],
@@ -122,13 +118,14 @@ export class StatusGatherer {
         limits: config.intake.limits,
         refusalCounts: intake.refusalCounts,
         refusals: intake.refusals,
-        addressChange: addresses.change(),
       },
       modalities: this.#modalities(intake),
       unknownCallers: Object.fromEntries(intake.unknownSenders),
       destinations: inputs,
       disk: this.#disk(now),
       compression: compression(),
+      staleAddresses: network.staleAddresses(),
+      clockOffsetsMs: network.clockOffsetsMs(),
       machine: probes.current(),
     });
   }
@@ -148,7 +145,7 @@ export class StatusGatherer {
     for (const [name, one] of Object.entries(counts.modalities)) all.set(`+${name}`, one.received);
     for (const [name, one] of Object.entries(counts.unknownCallers)) all.set(`-${name}`, one.received);
     this.#begun ??= spool
-      .receivedSince(startOfDay(clock.now(), current.config.site.timeZone))
+      .receivedSince(startOfDay(clock.now(), current().config.site.timeZone))
       .then((rows) => {
         const received = rows.map(
           ({ name, configured, received: count }) => [`${configured ? '+' : '-'}${name}`, count] as const,
@@ -181,7 +178,7 @@ export class StatusGatherer {
   #modalities({ modalities: heard }: IntakeStats): Record<string, ModalityInput> {
     const { listener, current } = this.#parts;
     return Object.fromEntries(
-      Object.entries(current.config.modalities).map(([name, { aeTitle }]) => [
+      Object.entries(current().config.modalities).map(([name, { aeTitle }]) => [
         name,
         {
           aeTitle,

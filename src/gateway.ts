@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
+import { NetworkWatch } from './gateway-network.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
+import { createTools } from './gateway-tools.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
@@ -17,6 +19,7 @@ import { Retention } from './proof/retention.ts';
 import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
 import { loadPage } from './web/page.ts';
+import type { Tools } from './web/tools.ts';
 import { WebServer } from './web/server.ts';
 
 const associationGraceMs = 30_000;
@@ -33,6 +36,7 @@ export class Gateway {
   readonly ports: GatewayPorts;
   readonly aeTitle: string;
   readonly operator: Operator;
+  readonly tools: Tools;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
   readonly #stack: AsyncDisposableStack;
@@ -41,6 +45,7 @@ export class Gateway {
     ports: GatewayPorts;
     aeTitle: string;
     operator: Operator;
+    tools: Tools;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
     stack: AsyncDisposableStack;
@@ -48,6 +53,7 @@ export class Gateway {
     this.ports = parts.ports;
     this.aeTitle = parts.aeTitle;
     this.operator = parts.operator;
+    this.tools = parts.tools;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
     this.#stack = parts.stack;
@@ -60,8 +66,8 @@ export class Gateway {
   static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
-    const parts = startRooms(store, stack);
-    const { status, operator, tlsPort } = parts;
+    const parts = await startRooms(store, stack);
+    const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
@@ -70,6 +76,7 @@ export class Gateway {
       ports: { dicom: port, dicomTls, web: web.port },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
+      tools,
       status,
       tlsPort,
       stack: stack.move(),
@@ -97,16 +104,17 @@ interface Rooms {
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
+  readonly tools: Tools;
   bound(port: number): void;
 }
 
 /** Everything behind the DICOM port that works by itself. */
-function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
-  const { spool, clock, log, current, keyring, receipts } = store;
-  const { config } = current;
+async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Rooms> {
+  const { spool, clock, log, keyring, receipts, configStore, pauses } = store;
+  const { config } = store.current;
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site, pauses }),
   );
   for (const destination of destinations) {
     destination.start();
@@ -152,18 +160,20 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   stack.defer(() => probes.stop());
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
   const tlsPort = createTlsPort(store, listener);
+  stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
+  const network = await NetworkWatch.start(store, { listener, destinations }, stack);
   let port = config.intake.port;
   const status = new StatusGatherer({
     clock,
     log,
     keyring,
-    addresses: store.addresses,
     version,
-    current,
+    current: () => store.current,
     configRejected: store.configRejected,
     spool,
     listener,
     destinations,
+    network,
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
@@ -177,6 +187,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
+    tools: await createTools({ store, listener, destinations, network }),
     bound: (at) => {
       port = at;
     },
@@ -214,7 +225,7 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
         storeResponses: () => rooms.listener.stats().statuses,
         longPdus: () => rooms.listener.stats().longPdus,
       },
-      configuredModalities: () => Object.keys(config.modalities),
+      configuredModalities: () => Object.keys(store.current.config.modalities),
     });
   });
   const server = new WebServer({

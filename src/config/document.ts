@@ -70,11 +70,11 @@ export const modality = z
     host: peerHost
       .nullable()
       .default(null)
-      .describe("The modality's own address. Noted for people; this version does not call modalities."),
+      .describe("The modality's own address, where it can be tested from the page (C-ECHO)."),
     port: peerPort
       .nullable()
       .default(null)
-      .describe("The modality's own DICOM port. Noted for people; this version does not call modalities."),
+      .describe("The modality's own DICOM port, where it takes a C-ECHO."),
     certificate: modalityCertificate,
     priority: z
       .enum(['routine', 'stat'])

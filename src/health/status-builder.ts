@@ -1,3 +1,4 @@
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
 import type { Reason } from '../base/errors.ts';
 import { safeTo } from './safe-to.ts';
@@ -10,6 +11,7 @@ import type {
   RejectionReport,
   StatusReport,
 } from './status.ts';
+import { clockFacts } from './network-report.ts';
 import { type DestinationFacts, judge } from './verdict.ts';
 
 /** What the gateway gathers from its rooms. Times are milliseconds since the epoch. */
@@ -18,8 +20,12 @@ export interface StatusInputs {
   readonly startedAt: number;
   readonly version: string;
   readonly site: StatusReport['site'];
-  readonly configGeneration: number;
-  readonly configImportedAt: number | null;
+  readonly config: {
+    readonly generation: number;
+    readonly origin: 'file' | 'page';
+    readonly changedAt: number | null;
+    readonly undone: readonly string[];
+  };
   readonly box: StatusReport['box'];
   readonly drain: StatusReport['drain'];
   readonly events: StatusReport['events'];
@@ -42,6 +48,9 @@ export interface StatusInputs {
   readonly destinations: Readonly<Record<string, DestinationInput>>;
   readonly disk: StatusReport['disk'];
   readonly compression: CompressionReport | null;
+  readonly staleAddresses: readonly StaleAddress[];
+  /** By destination: how far its archive's clock is ahead, null where it does not say. */
+  readonly clockOffsetsMs: Readonly<Record<string, number | null>>;
   readonly machine: MachineReport | null;
 }
 
@@ -173,16 +182,23 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     compression: inputs.compression,
+    staleAddresses: inputs.staleAddresses,
+    clock: clockReport(inputs),
     machine: inputs.machine,
     box: inputs.box,
     events: inputs.events,
     config: {
-      generation: inputs.configGeneration,
-      importedAt: isoOrNull(inputs.configImportedAt),
+      ...inputs.config,
+      changedAt: isoOrNull(inputs.config.changedAt),
       rejected: inputs.configRejected,
     },
     version: inputs.version,
   };
+}
+
+function clockReport({ now, clockOffsetsMs }: StatusInputs): StatusReport['clock'] {
+  const { offsetSeconds, trusted } = clockFacts(now, null, clockOffsetsMs);
+  return { offsetSeconds, trusted };
 }
 
 type GatheredDestination = DestinationFacts & DestinationCountsInput & Omit<DestinationInput, 'state'>;

@@ -1,5 +1,7 @@
 import type { Reason } from '../base/errors.ts';
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
+import type { ClockFacts } from './network-report.ts';
 
 export type Verdict = 'working' | 'degraded' | 'down';
 
@@ -50,8 +52,6 @@ export interface StatusReport {
     readonly refusalCounts: Readonly<Record<string, number>>;
     /** What was refused last, newest first. */
     readonly refusals: readonly RefusalReport[];
-    /** The address modalities last sent to is no longer one of this box; null where it is. */
-    readonly addressChange: AddressChangeReport | null;
   };
   /**
    * By configured name. Unknown callers that were accepted are under their AE title; one that calls itself by the
@@ -69,14 +69,20 @@ export interface StatusReport {
   };
   /** Lossless compression on the way out; null where this box has no codec at work. */
   readonly compression: CompressionReport | null;
+  /** Modalities that call an address this box no longer has: they have to be told the new one. */
+  readonly staleAddresses: readonly StaleAddress[];
+  readonly clock: Pick<ClockFacts, 'offsetSeconds' | 'trusted'>;
   readonly machine: MachineReport | null;
   readonly box: BoxReport;
   /** What happened since start, newest first. */
   readonly events: readonly EventReport[];
   readonly config: {
     readonly generation: number;
-    /** When the file that is in use was taken over. */
-    readonly importedAt: string | null;
+    /** What made this generation: a `--config` file, or a change made on the page. */
+    readonly origin: 'file' | 'page';
+    readonly changedAt: string | null;
+    /** Entries changed on the page that the file taken over since says otherwise about, e.g. `modalities.ct1`. */
+    readonly undone: readonly string[];
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };
@@ -115,18 +121,11 @@ export interface DrainReport {
   readonly etaSeconds: number | null;
 }
 
-export interface AddressChangeReport {
-  readonly was: string;
-  readonly now: readonly string[];
-}
-
 export interface BoxReport {
   /** To be read out on the phone. */
   readonly id: string;
   /** How the key that opens all others is kept, and since when the present day's key is in use. */
   readonly keys: { readonly rootKey: 'file'; readonly epochSince: string };
-  /** Whether a time server keeps this box's clock right; null where the system does not say. */
-  readonly clock: { readonly synchronized: boolean | null };
 }
 
 /** Something that happened; PHI-free. */

@@ -29,23 +29,19 @@ export class Tally {
   received = 0;
   bytesIn = 0;
   longPdus = 0;
-  /** Our own address, as the modality that was heard last reached it. */
-  calledAddress: string | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @param ownAddress of ours, by which it came */
-  heard(caller: Caller, ownAddress: string): void {
-    if (caller.modalityName !== null) this.calledAddress = ownAddress;
+  heard(caller: Caller): void {
     this.#update(caller, {});
   }
 
   answered(caller: Caller, { status, outcome }: StoreAnswer): void {
     const hex = storeStatusText({ status });
     this.#byStatus.set(hex, (this.#byStatus.get(hex) ?? 0) + 1);
-    if (outcome === null) return this.#update(caller, {});
+    if (outcome === null) return this.heard(caller);
     this.received += 1;
     const received = (this.#tallyOf(caller)?.received ?? 0) + 1;
     this.#update(caller, { received, lastReceivedAt: this.#clock.now() });

@@ -1,14 +1,9 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { silentLog } from '../../src/base/log.ts';
-import { AddressMemory } from '../../src/gateway-address.ts';
 import { drain, type DrainSample, withDrainSample } from '../../src/health/drain.ts';
 import { EventLog, eventsMax } from '../../src/health/event-log.ts';
 import { safeTo, type SafeToFacts } from '../../src/health/safe-to.ts';
 import { startOfDay, Today } from '../../src/health/today.ts';
 import { buildStatus } from '../../src/health/status-builder.ts';
-import { nodeDisk } from '../../src/base/disk.ts';
-import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { cloudUp, now, statusInputs } from './status-inputs.ts';
 
 const settled: SafeToFacts = {
@@ -126,21 +121,4 @@ test('a modality of ours whose call was refused last is what the verdict speaks 
     about: { name: 'ct1', cause: { code: 'CALLED_AE_TITLE' } },
     nextStep: 'Correct the called AE title in the device.',
   });
-});
-
-test('a box that moved to another address says so, also after a restart', async () => {
-  using directory = temporaryDirectory();
-  const path = join(directory.path, 'called-address');
-  const addresses = ['10.4.1.20'];
-  const parts = { disk: nodeDisk, path, log: silentLog, addresses: () => addresses };
-  const memory = await AddressMemory.open(parts);
-  memory.heardAt('127.0.0.1');
-  expect(memory.change()).toBeNull();
-  memory.heardAt('10.4.1.20');
-  expect(memory.change()).toBeNull();
-  addresses[0] = '10.4.1.57';
-  expect(memory.change()).toEqual({ was: '10.4.1.20', now: ['10.4.1.57'] });
-  await expect
-    .poll(async () => (await AddressMemory.open(parts)).change())
-    .toEqual({ was: '10.4.1.20', now: ['10.4.1.57'] });
 });

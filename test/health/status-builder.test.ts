@@ -28,7 +28,7 @@ test('puts counts and states together under the configured names', () => {
     time: '2026-01-15T12:00:00.000Z',
     startedAt: '2026-01-15T11:00:00.000Z',
     queue: { instances: 3 },
-    config: { generation: 4, importedAt: '2026-01-14T12:00:00.000Z', rejected: null },
+    config: { generation: 4, changedAt: '2026-01-15T11:00:00.000Z', rejected: null },
     version: '1.2.3',
   });
   expect(report.destinations['cloud']).toEqual({
@@ -63,7 +63,7 @@ test('a rejected configuration is in the report beside the generation in use', (
     verdict: 'degraded',
     reason: 'It is not valid.',
     nextStep: 'Correct it.',
-    config: { generation: 4, importedAt: '2026-01-14T12:00:00.000Z', rejected: configRejected },
+    config: { generation: 4, changedAt: '2026-01-15T11:00:00.000Z', rejected: configRejected },
   });
 });
 

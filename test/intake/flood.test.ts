@@ -88,11 +88,11 @@ test('20,000 refusals of every kind, from everywhere and by every name, leave no
       why,
     });
     const aeTitle = parseAeTitle(`N${i}`);
-    if (aeTitle !== null) tally.heard({ aeTitle, modalityName: null, priority: 'routine' }, '10.4.1.2');
+    if (aeTitle !== null) tally.heard({ aeTitle, modalityName: null, priority: 'routine' });
     if (i % 4000 === 0) clock.advance(60_000);
   }
   const real = parseAeTitle('CT1');
-  if (real !== null) tally.heard({ aeTitle: real, modalityName: 'ct', priority: 'routine' }, '10.4.1.2');
+  if (real !== null) tally.heard({ aeTitle: real, modalityName: 'ct', priority: 'routine' });
 
   expect(book.list()).toHaveLength(100);
   expect(JSON.stringify(book.list()).length).toBeLessThan(100_000);

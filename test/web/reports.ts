@@ -143,7 +143,6 @@ export const workingReport: StatusReport = {
     limits: { associationsMax: 64, idleConnectionsMax: 64 },
     refusalCounts: {},
     refusals: [],
-    addressChange: null,
   },
   modalities: {
     ct1: exampleModality,
@@ -173,13 +172,17 @@ export const workingReport: StatusReport = {
     daysLeft: 38.4,
   },
   machine: exampleMachine,
-  box: {
-    id: 'GANTRY-7F3K9Q',
-    keys: { rootKey: 'file', epochSince: minutesBefore(9 * 60) },
-    clock: { synchronized: true },
-  },
+  box: { id: 'GANTRY-7F3K9Q', keys: { rootKey: 'file', epochSince: minutesBefore(9 * 60) } },
   events: [startEvent],
-  config: { generation: 7, importedAt: minutesBefore(4 * 24 * 60), rejected: null },
+  staleAddresses: [],
+  clock: { offsetSeconds: { cloud: 1 }, trusted: true },
+  config: {
+    generation: 7,
+    origin: 'file',
+    changedAt: minutesBefore(4 * 24 * 60),
+    undone: [],
+    rejected: null,
+  },
   version: '0.1.0',
 };
 

@@ -434,7 +434,7 @@ describe('the page', () => {
 
   test('a configuration that was not taken is said beside whatever is graver', async () => {
     const rejected = { code: 'CONFIG_INVALID', words: 'The file is not valid.', nextStep: 'Correct it.' };
-    const words = await wordsFor({ ...downReport, config: { generation: 7, importedAt: null, rejected } });
+    const words = await wordsFor({ ...downReport, config: { ...downReport.config, rejected } });
     expect(words).toContain('The file is not valid. Do this: Correct it. CONFIG_INVALID');
   });
 

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import type { MachineReport, StatusReport } from '../../src/health/status.ts';
 import { bytes, celsius, clockTime, dateText, duration, type Frame } from './format.ts';
 import { Bar, Card, DoThis, Fact, Facts, State } from './parts.tsx';
-import { boxWords, roomShort } from './words.ts';
+import { boxWords, clockWords, roomShort } from './words.ts';
 
 interface BoxProps {
   readonly report: StatusReport;
@@ -72,9 +72,9 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: Frame }): 
 function BoxState({ report, frame }: BoxProps): JSX.Element {
   const { box, config, version } = report;
   const { speech } = frame;
-  const clock = { true: 'box.clockGood', false: 'box.clockBad', null: 'box.clockUnknown' } as const;
   const date =
-    config.importedAt === null ? speech.say('unknown') : dateText(Date.parse(config.importedAt), frame);
+    config.changedAt === null ? speech.say('unknown') : dateText(Date.parse(config.changedAt), frame);
+  const origin = config.origin === 'page' ? 'box.generationPage' : 'box.generation';
   return (
     <>
       <h3>{speech.say('box.state')}</h3>
@@ -84,11 +84,14 @@ function BoxState({ report, frame }: BoxProps): JSX.Element {
         <Fact name={speech.say('box.key')}>
           {speech.say('box.keyFile', { time: clockTime(Date.parse(box.keys.epochSince), frame) })}
         </Fact>
-        <Fact name={speech.say('box.clock')}>{speech.say(clock[`${box.clock.synchronized}`])}</Fact>
-        <Fact name={speech.say('box.settings')}>
-          {speech.say('box.generation', { n: config.generation, date })}
+        <Fact name={speech.say('box.clock')}>
+          <State words={clockWords(report, frame)} />
         </Fact>
+        <Fact name={speech.say('box.settings')}>{speech.say(origin, { n: config.generation, date })}</Fact>
       </Facts>
+      {config.undone.length === 0 ? null : (
+        <p class="small">{speech.say('box.undone', { list: config.undone.join(', ') })}</p>
+      )}
     </>
   );
 }

@@ -40,7 +40,7 @@ export function pageTitle({ view, frame, stoppedAt }: PageProps): string {
 export function Page({ view, frame, stoppedAt, desk }: PageProps): JSX.Element {
   const { report } = view;
   const { speech } = frame;
-  const { addressChange } = report.intake;
+  const { staleAddresses } = report;
   return (
     <div class={stoppedAt === null ? 'page' : 'page stopped'}>
       {stoppedAt === null ? null : (
@@ -56,11 +56,12 @@ export function Page({ view, frame, stoppedAt, desk }: PageProps): JSX.Element {
         <Languages view={view} frame={frame} />
       </header>
       <main>
-        {addressChange === null ? null : (
+        {staleAddresses.length === 0 ? null : (
           <p class="note moved tone-warn wide">
             {speech.say('moved', {
-              was: addressChange.was,
-              now: addressChange.now.join(', ') || speech.say('unknown'),
+              names: staleAddresses.map(({ modality }) => modality).join(', '),
+              was: [...new Set(staleAddresses.map(({ address }) => address))].join(', '),
+              now: view.addresses.join(', ') || speech.say('unknown'),
             })}
           </p>
         )}

@@ -280,3 +280,12 @@ export function ownCertificateWords({ life, daysLeft }: TlsCertificateReport, { 
     ? { tone: 'warn', word: speech.say('tls.renew'), detail }
     : { tone: 'ok', word: speech.say('tls.valid'), detail };
 }
+
+/** Whether the box's clock is right, by what the archives say. */
+export function clockWords({ clock }: StatusReport, { speech }: Frame): StateWords {
+  if (clock.trusted === null) return { tone: 'idle', word: speech.say('box.clockUnknown'), detail: null };
+  if (clock.trusted) return { tone: 'ok', word: speech.say('box.clockGood'), detail: null };
+  const worst = Object.entries(clock.offsetSeconds).toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a))[0];
+  const values = { n: Math.abs(worst?.[1] ?? 0), names: worst?.[0] ?? '' };
+  return { tone: 'bad', word: speech.say('box.clockBad', values), detail: null };
+}

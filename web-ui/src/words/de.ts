@@ -24,7 +24,7 @@ export const phrases: Catalogue['phrases'] = {
   times: { one: '{n}-mal', other: '{n}-mal' },
   contexts: { one: '{n} Presentation Context', other: '{n} Presentation Contexts' },
   moved:
-    'Die Adresse dieser Box hat sich geändert: Modalitäten sendeten an {was}, jetzt ist sie {now}. Ändern Sie sie in jeder Modalität, oder lassen Sie der Box die alte Adresse zurückgeben.',
+    'Die Adresse dieser Box hat sich geändert: {names} sendeten an {was}, jetzt ist sie {now}. Ändern Sie sie in diesen Modalitäten, oder lassen Sie der Box die alte Adresse zurückgeben.',
 
   'verdict.title': 'Funktioniert es?',
   'verdict.working': 'In Ordnung',
@@ -205,12 +205,14 @@ export const phrases: Catalogue['phrases'] = {
   'box.key': 'Verschlüsselung',
   'box.keyFile': 'an; heutiger Schlüssel seit {time}',
   'box.clock': 'Uhr',
-  'box.clockGood': 'von einem Zeitserver gestellt',
-  'box.clockBad': 'von keinem Zeitserver gestellt',
-  'box.clockUnknown': 'Zeitserver nicht bekannt',
+  'box.clockGood': 'richtig',
+  'box.clockBad': 'weicht {n} s ab: siehe {names}',
+  'box.clockUnknown': 'noch nichts zum Vergleichen',
   'box.software': 'Software',
   'box.settings': 'Einstellungen',
-  'box.generation': 'Stand {n}, aus der Datei vom {date}',
+  'box.generation': 'Stand {n}, aus der Datei, {date}',
+  'box.generationPage': 'Stand {n}, auf dieser Seite geändert, {date}',
+  'box.undone': 'Früher auf dieser Seite geändert, in der seither übernommenen Datei nicht: {list}',
 
   'network.title': 'Netz',
   'network.address': 'Adresse dieser Box',

@@ -25,7 +25,7 @@ export const phrases = {
   times: { one: '{n} time', other: '{n} times' },
   contexts: { one: '{n} presentation context', other: '{n} presentation contexts' },
   moved:
-    'The address of this box has changed: modalities sent to {was}, now it is {now}. Change it in every modality, or have the old address given back to this box.',
+    'The address of this box has changed: {names} sent to {was}, now it is {now}. Change it in these modalities, or have the old address given back to this box.',
 
   'verdict.title': 'Is it working?',
   'verdict.working': 'Working',
@@ -200,12 +200,14 @@ export const phrases = {
   'box.key': 'Encryption',
   'box.keyFile': 'on; today’s key since {time}',
   'box.clock': 'Clock',
-  'box.clockGood': 'set by a time server',
-  'box.clockBad': 'not set by a time server',
-  'box.clockUnknown': 'time server not known',
+  'box.clockGood': 'right',
+  'box.clockBad': 'off by {n} s: see {names}',
+  'box.clockUnknown': 'nothing to compare it with yet',
   'box.software': 'Software',
   'box.settings': 'Settings',
-  'box.generation': 'generation {n}, from the file of {date}',
+  'box.generation': 'generation {n}, by the file, {date}',
+  'box.generationPage': 'generation {n}, changed on this page, {date}',
+  'box.undone': 'Changed on this page before, and not in the file that was taken over since: {list}',
 
   'network.title': 'Network',
   'network.address': 'Address of this box',

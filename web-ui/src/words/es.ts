@@ -24,7 +24,7 @@ export const phrases: Catalogue['phrases'] = {
   times: { one: '{n} vez', other: '{n} veces' },
   contexts: { one: '{n} contexto de presentación', other: '{n} contextos de presentación' },
   moved:
-    'La dirección de este equipo ha cambiado: las modalidades enviaban a {was}, ahora es {now}. Cámbiela en cada modalidad, o haga que el equipo recupere la dirección anterior.',
+    'La dirección de este equipo ha cambiado: {names} enviaban a {was}, ahora es {now}. Cámbiela en estas modalidades, o haga que el equipo recupere la dirección anterior.',
 
   'verdict.title': '¿Funciona?',
   'verdict.working': 'Funciona',
@@ -203,12 +203,14 @@ export const phrases: Catalogue['phrases'] = {
   'box.key': 'Cifrado',
   'box.keyFile': 'activo; clave de hoy desde {time}',
   'box.clock': 'Reloj',
-  'box.clockGood': 'puesto por un servidor de hora',
-  'box.clockBad': 'no lo pone ningún servidor de hora',
-  'box.clockUnknown': 'servidor de hora desconocido',
+  'box.clockGood': 'correcto',
+  'box.clockBad': 'difiere {n} s: vea {names}',
+  'box.clockUnknown': 'nada aún con que compararlo',
   'box.software': 'Programa',
   'box.settings': 'Ajustes',
-  'box.generation': 'generación {n}, del fichero del {date}',
+  'box.generation': 'generación {n}, del fichero, {date}',
+  'box.generationPage': 'generación {n}, cambiado en esta página, {date}',
+  'box.undone': 'Cambiado antes en esta página, y no en el fichero tomado desde entonces: {list}',
 
   'network.title': 'Red',
   'network.address': 'Dirección de este equipo',

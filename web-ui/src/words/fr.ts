@@ -24,7 +24,7 @@ export const phrases: Catalogue['phrases'] = {
   times: { one: '{n} fois', other: '{n} fois' },
   contexts: { one: '{n} contexte de présentation', other: '{n} contextes de présentation' },
   moved:
-    'L’adresse de ce boîtier a changé : les modalités envoyaient à {was}, c’est maintenant {now}. Changez-la dans chaque modalité, ou faites rendre l’ancienne adresse au boîtier.',
+    'L’adresse de ce boîtier a changé : {names} envoyaient à {was}, c’est maintenant {now}. Changez-la dans ces modalités, ou faites rendre l’ancienne adresse au boîtier.',
 
   'verdict.title': 'Est-ce que ça marche ?',
   'verdict.working': 'En ordre',
@@ -203,12 +203,14 @@ export const phrases: Catalogue['phrases'] = {
   'box.key': 'Chiffrement',
   'box.keyFile': 'actif ; clé du jour depuis {time}',
   'box.clock': 'Horloge',
-  'box.clockGood': 'réglée par un serveur de temps',
-  'box.clockBad': 'réglée par aucun serveur de temps',
-  'box.clockUnknown': 'serveur de temps inconnu',
+  'box.clockGood': 'juste',
+  'box.clockBad': 'écart de {n} s : voir {names}',
+  'box.clockUnknown': 'rien encore pour la comparer',
   'box.software': 'Logiciel',
   'box.settings': 'Réglages',
-  'box.generation': 'génération {n}, du fichier du {date}',
+  'box.generation': 'génération {n}, du fichier, {date}',
+  'box.generationPage': 'génération {n}, changé sur cette page, {date}',
+  'box.undone': 'Changé auparavant sur cette page, mais pas dans le fichier repris depuis : {list}',
 
   'network.title': 'Réseau',
   'network.address': 'Adresse de ce boîtier',
