@@ -1,5 +1,4 @@
 import { createPublicKey } from 'node:crypto';
-import { join } from 'node:path';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
@@ -9,6 +8,7 @@ import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTools } from './gateway-tools.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
+import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
@@ -16,11 +16,8 @@ import type { TlsPort } from './intake/tls-port.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
-import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
-import { loadPage } from './web/page.ts';
 import type { Tools } from './web/tools.ts';
-import { WebServer } from './web/server.ts';
 
 const associationGraceMs = 30_000;
 
@@ -29,6 +26,8 @@ export interface GatewayPorts {
   /** DICOM over TLS; null where it is off or could not be opened. */
   readonly dicomTls: number | null;
   readonly web: number;
+  /** The page over HTTPS; null where it is off or could not be opened. */
+  readonly webHttps: number | null;
 }
 
 /** A running gateway: the only place that knows all rooms. Built in flow order, stopped back up. */
@@ -39,6 +38,7 @@ export class Gateway {
   readonly tools: Tools;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
+  readonly #web: Web;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(parts: {
@@ -48,6 +48,7 @@ export class Gateway {
     tools: Tools;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
+    web: Web;
     stack: AsyncDisposableStack;
   }) {
     this.ports = parts.ports;
@@ -56,6 +57,7 @@ export class Gateway {
     this.tools = parts.tools;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
+    this.#web = parts.web;
     this.#stack = parts.stack;
   }
 
@@ -69,16 +71,19 @@ export class Gateway {
     const parts = await startRooms(store, stack);
     const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
+    parts.webReport = web.report;
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
+    await web.startHttps();
     return new Gateway({
-      ports: { dicom: port, dicomTls, web: web.port },
+      ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
       tools,
       status,
       tlsPort,
+      web,
       stack: stack.move(),
     });
   }
@@ -90,6 +95,7 @@ export class Gateway {
   /** Looks at once whether certificate files have changed; associations that are open go on. */
   reloadCertificates(): void {
     this.#tlsPort?.refresh();
+    this.#web.refreshCertificate();
   }
 
   /** Lets associations in flight finish (bounded), then stops every room, the spool last. */
@@ -98,7 +104,7 @@ export class Gateway {
   }
 }
 
-interface Rooms {
+export interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
   readonly destinations: readonly Destination[];
@@ -106,6 +112,8 @@ interface Rooms {
   readonly operator: Operator;
   readonly tools: Tools;
   bound(port: number): void;
+  /** What the status says of the web listeners. */
+  webReport: () => StatusReport['web'];
 }
 
 /** Everything behind the DICOM port that works by itself. */
@@ -163,6 +171,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
   stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
   const network = await NetworkWatch.start(store, { listener, destinations }, stack);
   let port = config.intake.port;
+  let rooms: Rooms | null = null;
   const status = new StatusGatherer({
     clock,
     log,
@@ -178,10 +187,11 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: () => store.codec.report(),
+    web: () => rooms?.webReport() ?? { https: null },
   });
   status.start();
   stack.defer(() => status.stop());
-  return {
+  rooms = {
     listener,
     tlsPort,
     destinations,
@@ -191,7 +201,9 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     bound: (at) => {
       port = at;
     },
+    webReport: () => ({ https: null }),
   };
+  return rooms;
 }
 
 async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
@@ -207,69 +219,4 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
-}
-
-async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack): Promise<{ port: number }> {
-  const { spool, clock, log, current, dataDirectory } = store;
-  const { config } = current;
-  const status = {
-    current: () => rooms.status.report(),
-    onChange: (listener: () => void) => spool.onWork(listener),
-  };
-  const loadMetrics = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: status.current,
-      counters: {
-        forwardedInstances: () => forwardedByResult(rooms.destinations),
-        storeResponses: () => rooms.listener.stats().statuses,
-        longPdus: () => rooms.listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(store.current.config.modalities),
-    });
-  });
-  const server = new WebServer({
-    ...config.web,
-    intakeHost: config.intake.host,
-    log,
-    clock,
-    status,
-    metrics: async () => {
-      const metrics = await loadMetrics();
-      return { contentType: metrics.contentType, text: await metrics.text() };
-    },
-    page: await loadPage(),
-    readiness: () => {
-      const gate = spool.intakeGate();
-      return gate.open ? { ready: true } : { ready: false, reason: gate.reason };
-    },
-  });
-  const bound = await server.start();
-  stack.defer(() => server.stop());
-  const control = new ControlServer({
-    path: join(dataDirectory, 'control.sock'),
-    operator: rooms.operator,
-    status,
-    log,
-  });
-  await control.start();
-  stack.defer(() => control.stop());
-  return bound;
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

@@ -86,6 +86,10 @@ export interface StatusReport {
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };
+  readonly web: {
+    /** The page over HTTPS; null where it is off. */
+    readonly https: HttpsReport | null;
+  };
   readonly version: string;
 }
 
@@ -137,6 +141,15 @@ export interface EventReport {
   /** Whom or what it is about: a destination, a modality, an address. */
   readonly subject: string | null;
   readonly words: string;
+}
+
+export interface HttpsReport {
+  /** Whether browsers can connect. */
+  readonly open: boolean;
+  readonly port: number;
+  readonly certificate: TlsCertificateReport | null;
+  /** What is wrong with the port or with files that are not in use for it. */
+  readonly problem: RejectionReport | null;
 }
 
 export interface RejectionReport extends Reason {

@@ -3,7 +3,7 @@ export const languages = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'E
 
 export type Language = keyof typeof languages;
 
-export const languageCookie = 'gantry-language';
+const languageCookie = 'gantry-language';
 
 export function languageOf(text: string | undefined): Language | null {
   return text !== undefined && Object.hasOwn(languages, text) ? (text as Language) : null;
@@ -11,16 +11,15 @@ export function languageOf(text: string | undefined): Language | null {
 
 /**
  * What the reader chose on the page counts first, then what the browser asks for (RFC 9110 §12.5.4), then English.
- * @param chosen of the address, `?lang=de`
  * @param cookies the `Cookie` header
  */
 export function languageFor(
-  chosen: string | undefined,
+  chosen: Language | null,
   cookies: string | undefined,
   acceptLanguage: string | undefined,
 ): Language {
   const kept = new RegExp(`(?:^|;\\s*)${languageCookie}=(\\w+)`).exec(cookies ?? '')?.[1];
-  return languageOf(chosen) ?? languageOf(kept) ?? accepted(acceptLanguage ?? '') ?? 'en';
+  return chosen ?? languageOf(kept) ?? accepted(acceptLanguage ?? '') ?? 'en';
 }
 
 function accepted(header: string): Language | null {

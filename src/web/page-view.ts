@@ -1,30 +1,27 @@
 import { encodeQR } from 'qr';
 import type { StatusReport } from '../health/status.ts';
 import { modalityAddresses } from './hosts.ts';
-import { languageFor } from './language.ts';
-import type { PageView, QrCode, SignInView } from './view.ts';
+import { type Language, languageFor } from './language.ts';
+import type { PageView, QrCode } from './view.ts';
 
 /** What of a request the page depends on. */
 export interface PageRequest {
   readonly hostHeader: string | undefined;
   /** Of ours, by which the connection came in. */
   readonly localAddress: string | undefined;
-  /** `?lang=` of the address. */
-  readonly language: string | undefined;
+  readonly overTls: boolean;
+  /** Chosen in the address, `?lang=de`. */
+  readonly language: Language | null;
   readonly cookies: string | undefined;
   readonly acceptLanguage: string | undefined;
 }
 
 /** @param intakeHost where the DICOM listener is bound */
-export function pageView(
-  report: StatusReport,
-  intakeHost: string,
-  request: PageRequest,
-  signIn: SignInView,
-): PageView {
+export function pageView(report: StatusReport, intakeHost: string, request: PageRequest): PageView {
   const addresses = modalityAddresses(intakeHost, request.hostHeader, request.localAddress);
   const language = languageFor(request.language, request.cookies, request.acceptLanguage);
-  return { report, addresses, code: typeThisCode(report, addresses[0]), language, signIn };
+  const code = typeThisCode(report, addresses[0]);
+  return { report, addresses, code, language, canSignIn: request.overTls };
 }
 
 let lastCode: { readonly text: string; readonly code: QrCode } | null = null;

@@ -9,22 +9,14 @@ export interface PageView {
   /** What to type into the modality as a QR code; null where there is no address. */
   readonly code: QrCode | null;
   readonly language: Language;
-  readonly signIn: SignInView;
+  /** Whether this is the page over HTTPS, where people sign in. */
+  readonly canSignIn: boolean;
 }
 
 /** Dark squares as one SVG path, in a square of `size` units. */
 export interface QrCode {
   readonly size: number;
   readonly path: string;
-}
-
-export interface SignInView {
-  /** Whether this is the page over HTTPS, where people sign in. */
-  readonly here: boolean;
-  /** Where they sign in otherwise; null where the box offers no such port. */
-  readonly port: number | null;
-  /** SHA-256 of the certificate there, `AB:CD:…`, to compare with what the browser shows. */
-  readonly sha256: string | null;
 }
 
 /** Files the page needs, as URLs on this server. */

@@ -183,6 +183,23 @@ export const workingReport: StatusReport = {
     undone: [],
     rejected: null,
   },
+  web: {
+    https: {
+      open: true,
+      port: 8443,
+      certificate: {
+        selfSigned: true,
+        file: '/var/lib/gantry/config/web-tls.pem',
+        sha256:
+          '5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8:5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8',
+        notBefore: minutesBefore(24 * 60),
+        notAfter: minutesBefore(-3650 * 24 * 60),
+        daysLeft: 3650,
+        life: 'ok',
+      },
+      problem: null,
+    },
+  },
   version: '0.1.0',
 };
 

@@ -19,16 +19,10 @@ const views = [
 
 await mkdir(folder, { recursive: true });
 const status = new SettableStatus(workingReport);
-const signIn = {
-  here: false,
-  port: 8443,
-  sha256: '5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8:5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8',
-};
 const server = createWebServer({
   status,
   page: await loadPage(await builtPage()),
   intakeHost: '10.4.1.20',
-  signIn,
 });
 const { port } = await server.start();
 const browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags });

@@ -328,7 +328,11 @@ describe('the page', () => {
     }
     expect(text).toContain('<noscript><meta http-equiv="refresh" content="15"/></noscript>');
     expect(text.match(/role="status"/g)).toHaveLength(1);
-    expect(text).not.toMatch(/\sstyle=|<style|https?:\/\//);
+    expect(text).not.toMatch(/\sstyle=|<style/);
+    // Of other addresses only where to sign in.
+    expect(text.match(/https?:\/\/[^"<]+/g)).toEqual(
+      Array.from({ length: 2 }, () => 'https://10.4.1.20:8443/'),
+    );
   });
 
   async function wordsFor(report: StatusReport): Promise<string> {
@@ -466,9 +470,10 @@ describe('the page', () => {
     const files = paths.filter((path) => path.startsWith('/assets/'));
     // Icon, style, script, and the words of one language.
     expect(files).toHaveLength(4);
-    // Beside them only links to this page in another language: nothing of another host.
+    // Beside them only links to this page, in another language and over HTTPS: nothing of another host.
     const others = paths.filter((path) => !files.includes(path));
-    expect(others).toEqual(['/?lang=en', '/?lang=de', '/?lang=fr', '/?lang=es']);
+    const languages = ['/?lang=en', '/?lang=de', '/?lang=fr', '/?lang=es'];
+    expect(others).toEqual([...languages, 'https://127.0.0.1:8443/']);
     let total = 0;
     for (const path of ['/', ...files]) {
       const answer = await ask(port, path, 'GET', zipped);

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import type { PageView } from '../../src/web/view.ts';
 import type { Desk } from './desk.ts';
 import type { Frame } from './format.ts';
-import { Card, Rich } from './parts.tsx';
+import { Card, DoThis, Rich, Told } from './parts.tsx';
 
 interface ActionsProps {
   readonly view: PageView;
@@ -17,7 +17,7 @@ export function Actions({ view, frame, desk }: ActionsProps): JSX.Element {
     <Card id="actions" title={speech.say('actions.title')} wide>
       {desk !== null ? (
         <desk.Actions frame={frame} />
-      ) : view.signIn.here ? (
+      ) : view.canSignIn ? (
         <>
           <p class="small">{speech.say('actions.loading')}</p>
           <noscript>
@@ -34,20 +34,35 @@ export function Actions({ view, frame, desk }: ActionsProps): JSX.Element {
 /** This page is open to all and changes nothing; the one over HTTPS does. */
 function Elsewhere({ view, frame }: { view: PageView; frame: Frame }): JSX.Element {
   const { speech } = frame;
-  const { port, sha256 } = view.signIn;
+  const { https } = view.report.web;
   const [host] = view.addresses;
-  if (port === null || host === undefined) return <p class="small">{speech.say('actions.console')}</p>;
+  if (https?.open !== true || host === undefined) {
+    return (
+      <>
+        <p class="small">{speech.say('actions.console')}</p>
+        {https === null || https.problem === null ? null : (
+          <p class="note tone-warn">
+            <Told code={`cause.${https.problem.code}`} words={https.problem.words} frame={frame} />{' '}
+            <DoThis frame={frame} /> {https.problem.nextStep} <span class="code">{https.problem.code}</span>
+          </p>
+        )}
+      </>
+    );
+  }
+  const { port, certificate } = https;
   const address = `https://${host.includes(':') ? `[${host}]` : host}:${port}/`;
   return (
     <>
       <p>
         <Rich phrase="actions.where" frame={frame} parts={{ address: <a href={address}>{address}</a> }} />
       </p>
-      {sha256 === null ? null : (
+      {certificate === null ? null : (
         <>
-          <p class="small">{speech.say('actions.fingerprint')}</p>
           <p class="small">
-            <code class="fingerprint">{sha256}</code>
+            {speech.say(certificate.selfSigned ? 'actions.fingerprint' : 'actions.fingerprintOther')}
+          </p>
+          <p class="small">
+            <code class="fingerprint">{certificate.sha256}</code>
           </p>
         </>
       )}

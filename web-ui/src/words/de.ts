@@ -250,6 +250,7 @@ export const phrases: Catalogue['phrases'] = {
     'Um Bilder neu zu senden, freizugeben oder zu verwerfen, eine Verbindung zu prüfen oder eine Modalität zuzulassen, melden Sie sich an unter {address}.',
   'actions.fingerprint':
     'Der Browser wird warnen, denn die Box hat ihr Zertifikat selbst gemacht. Vergleichen Sie zuvor den SHA-256-Fingerabdruck:',
+  'actions.fingerprintOther': 'SHA-256-Fingerabdruck des Zertifikats dort:',
   'actions.console': 'Diese Box wird mit dem Befehl gantry an ihrer Konsole geändert.',
   'actions.script': 'Das Anmelden braucht JavaScript.',
   'actions.loading': 'Lädt …',

@@ -245,6 +245,7 @@ export const phrases = {
     'To retry, release or discard images, test a connection or allow a modality, sign in at {address}.',
   'actions.fingerprint':
     'The browser will warn, as this box made its certificate itself. Compare the SHA-256 fingerprint before you go on:',
+  'actions.fingerprintOther': 'SHA-256 fingerprint of the certificate there:',
   'actions.console': 'This box is changed with the gantry command at its console.',
   'actions.script': 'Signing in needs JavaScript.',
   'actions.loading': 'Loading …',

@@ -248,6 +248,7 @@ export const phrases: Catalogue['phrases'] = {
     'Para reenviar, liberar o descartar imágenes, probar una conexión o admitir una modalidad, inicie sesión en {address}.',
   'actions.fingerprint':
     'El navegador avisará, porque este equipo hizo su certificado él mismo. Compare antes la huella SHA-256:',
+  'actions.fingerprintOther': 'Huella SHA-256 del certificado de esa página:',
   'actions.console': 'Este equipo se cambia con la orden gantry en su consola.',
   'actions.script': 'Iniciar sesión requiere JavaScript.',
   'actions.loading': 'Cargando …',

@@ -248,6 +248,7 @@ export const phrases: Catalogue['phrases'] = {
     'Pour renvoyer, libérer ou supprimer des images, tester une connexion ou admettre une modalité, connectez-vous à {address}.',
   'actions.fingerprint':
     'Le navigateur avertira, car ce boîtier a fait son certificat lui-même. Comparez d’abord l’empreinte SHA-256 :',
+  'actions.fingerprintOther': 'Empreinte SHA-256 du certificat de cette page :',
   'actions.console': 'Ce boîtier se modifie avec la commande gantry, à sa console.',
   'actions.script': 'La connexion demande JavaScript.',
   'actions.loading': 'Chargement …',
