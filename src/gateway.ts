@@ -4,6 +4,7 @@ import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { NetworkWatch } from './gateway-network.ts';
+import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
@@ -72,6 +73,7 @@ export class Gateway {
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
+    await startNotifier(store, () => status.report(), stack);
     return new Gateway({
       ports: { dicom: port, dicomTls, web: web.port },
       aeTitle: store.current.config.intake.aeTitle,
@@ -98,6 +100,8 @@ export class Gateway {
   }
 }
 
+type MetricsText = () => Promise<{ readonly contentType: string; readonly text: string }>;
+
 interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
@@ -105,6 +109,7 @@ interface Rooms {
   readonly status: StatusGatherer;
   readonly operator: Operator;
   readonly tools: Tools;
+  readonly metrics: MetricsText;
   bound(port: number): void;
 }
 
@@ -177,13 +182,22 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: () => store.codec.report(),
   });
+  const metrics = createMetricsText(store, { status, listener, destinations });
   return {
     listener,
     tlsPort,
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
-    tools: await createTools({ store, listener, destinations, network }),
+    metrics,
+    tools: await createTools({
+      store,
+      listener,
+      destinations,
+      network,
+      status: () => status.report(),
+      metrics: async () => (await metrics()).text,
+    }),
     bound: (at) => {
       port = at;
     },
@@ -212,28 +226,13 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
     current: () => rooms.status.report(),
     onChange: (listener: () => void) => spool.onWork(listener),
   };
-  const loadMetrics = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: status.current,
-      counters: {
-        forwardedInstances: () => forwardedByResult(rooms.destinations),
-        storeResponses: () => rooms.listener.stats().statuses,
-        longPdus: () => rooms.listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(store.current.config.modalities),
-    });
-  });
   const server = new WebServer({
     ...config.web,
     intakeHost: config.intake.host,
     log,
     clock,
     status,
-    metrics: async () => {
-      const metrics = await loadMetrics();
-      return { contentType: metrics.contentType, text: await metrics.text() };
-    },
+    metrics: rooms.metrics,
     page: await loadPage(),
     readiness: () => {
       const gate = spool.intakeGate();
@@ -245,12 +244,34 @@ async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack)
   const control = new ControlServer({
     path: join(dataDirectory, 'control.sock'),
     operator: rooms.operator,
+    tools: rooms.tools,
     status,
     log,
   });
   await control.start();
   stack.defer(() => control.stop());
   return bound;
+}
+
+type Measured = Pick<Rooms, 'status' | 'listener' | 'destinations'>;
+
+function createMetricsText(store: Store, { status, listener, destinations }: Measured): MetricsText {
+  const load = lazily(async () => {
+    const { Metrics } = await import('./health/metrics.ts');
+    return new Metrics({
+      status: () => status.report(),
+      counters: {
+        forwardedInstances: () => forwardedByResult(destinations),
+        storeResponses: () => listener.stats().statuses,
+        longPdus: () => listener.stats().longPdus,
+      },
+      configuredModalities: () => Object.keys(store.current.config.modalities),
+    });
+  });
+  return async () => {
+    const metrics = await load();
+    return { contentType: metrics.contentType, text: await metrics.text() };
+  };
 }
 
 /** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { compression } from './document-compression.ts';
 import { destination } from './document-destinations.ts';
+import { notify } from './document-notify.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { intakeLimits } from './limits.ts';
@@ -161,7 +162,7 @@ export const documentShape = z
     web,
     users: reserved('People who may sign in.'),
     network: reserved('Network settings of the box.'),
-    notify: reserved('Who is told about trouble.'),
+    notify,
     remote: reserved('Remote configuration.'),
   })
   .describe('Configuration of one Gantry box.');

@@ -1,6 +1,7 @@
 import type { LineReport } from '../health/line-test.ts';
 import type { EchoReport } from '../health/modality-echo.ts';
 import type { NetworkReport } from '../health/network-report.ts';
+import type { StudyTools } from './study-view.ts';
 
 /** One try to open an association, as it is shown. No patient data, no UID. Times in milliseconds since the epoch. */
 export interface AttemptView {
@@ -67,10 +68,22 @@ export interface DestinationTools {
   testLine(name: string): Promise<LineReport>;
 }
 
+/** One file for who is to help. PHI-free. */
+export interface BundleTools {
+  /** What would be in it. */
+  contents(): readonly { readonly name: string; readonly about: string }[];
+  /** A `.tar.gz`. */
+  pack(): Promise<Buffer>;
+}
+
 /** The working parts behind the page. */
 export interface Tools {
   readonly modalities: ModalityTools;
   readonly destinations: DestinationTools;
+  readonly studies: StudyTools;
+  readonly bundle: BundleTools;
   /** How this box is connected, its clock, and which modalities call an address it no longer has. */
   network(): Promise<NetworkReport>;
+  /** A page to be printed when the box is handed over; tests every line and calls every modality. HTML. */
+  commissioningReport(): Promise<string>;
 }
