@@ -4,6 +4,7 @@ import { LineTester } from './gateway-line.ts';
 import { createModalityTools } from './gateway-modalities.ts';
 import { named } from './gateway-operator.ts';
 import { createStudyTools } from './gateway-studies.ts';
+import { sendTestStudy } from './gateway-test-study.ts';
 import { commissioningReport } from './health/commissioning-report.ts';
 import type { DestinationTools, Tools } from './web/tools.ts';
 
@@ -50,5 +51,11 @@ function createDestinationTools({ store, destinations }: ToolParts, line: LineTe
       log.info({ event: 'resumed', destination: name }, 'destination resumed by an operator');
     },
     testLine: async (name) => line.test(named(destinations, name)),
+    sendTestStudy: async (name) => {
+      const report = await sendTestStudy(named(destinations, name), clock.now());
+      const { stored, readBack } = report;
+      log.info({ event: 'test-study-sent', destination: name, stored, readBack }, 'test study sent');
+      return report;
+    },
   };
 }

@@ -66,6 +66,22 @@ export interface DestinationTools {
   resume(name: string): Promise<void>;
   /** Walks the line hop by hop; sends no object. @throws GantryError DESTINATION_UNKNOWN */
   testLine(name: string): Promise<LineReport>;
+  /** Sends a labelled image of nobody. @throws GantryError DESTINATION_UNKNOWN, TEST_STUDY_NOT_ALLOWED */
+  sendTestStudy(name: string): Promise<TestStudyReport>;
+}
+
+/** What became of a test image, and what of it stays. */
+export interface TestStudyReport {
+  readonly stored: boolean;
+  /** `equal`: byte for byte; `changed`: with other bytes; `no`: it could not be read back. */
+  readonly readBack: 'equal' | 'changed' | 'no';
+  readonly words: string;
+  /** What stays at the archive, and how to find it there. */
+  readonly stays: string;
+  readonly PatientName: string;
+  readonly PatientID: string;
+  readonly StudyDescription: string;
+  readonly StudyInstanceUID: string;
 }
 
 /** One file for who is to help. PHI-free. */

@@ -77,5 +77,5 @@ function notAsked(): never {
 /** For servers whose tools nobody uses in the test. */
 export const noTools: Pick<Tools, 'bundle' | 'destinations'> = {
   bundle: { contents: notAsked, pack: notAsked },
-  destinations: { pause: notAsked, resume: notAsked, testLine: notAsked },
+  destinations: { pause: notAsked, resume: notAsked, testLine: notAsked, sendTestStudy: notAsked },
 };
