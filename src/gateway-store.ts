@@ -37,6 +37,8 @@ export interface StoreOptions {
   readonly disk?: Disk;
   /** A part that everything depends on ended by itself: end the process, so that it is started anew. */
   readonly died?: (error: Error) => void;
+  /** The last lines of the log, oldest first; none where nobody keeps them. */
+  readonly recentLog?: () => readonly string[];
 }
 
 /** What is on disk, opened. */
@@ -55,11 +57,13 @@ export interface Store {
   readonly codec: Codec;
   readonly receipts: FileReceiptStore;
   readonly pauses: PauseBook;
+  readonly recentLog: () => readonly string[];
 }
 
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
 export async function openStore(options: StoreOptions, stack: AsyncDisposableStack): Promise<Store> {
   const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
+  const { recentLog = () => [] } = options;
   if (options.configText === null) await requireConfig(disk, dataDirectory);
   const lock = await lockDataDirectory(disk, dataDirectory);
   stack.defer(() => lock.release());
@@ -110,6 +114,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     codec,
     receipts,
     pauses,
+    recentLog,
   };
 }
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Rooms } from './gateway.ts';
-import type { Destination } from './gateway-destination.ts';
 import {
   certificateReport,
   ownCertificate,
@@ -39,7 +38,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     log,
     clock,
     status,
-    metrics: metricsOf(store, rooms),
+    metrics: rooms.metrics,
     page: await loadPage(),
     readiness: () => {
       const gate = spool.intakeGate();
@@ -51,6 +50,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
   const control = new ControlServer({
     path: join(dataDirectory, 'control.sock'),
     operator: rooms.operator,
+    tools: rooms.tools,
     status,
     log,
   });
@@ -97,40 +97,4 @@ function httpsReport(secure: SecureWebServer, store: Store): HttpsReport {
     certificate: certificate && certificateReport(certificate, webCertificate, file, store),
     problem: problemReport(problem),
   };
-}
-
-function metricsOf(store: Store, rooms: Rooms) {
-  const load = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: () => rooms.status.report(),
-      counters: {
-        forwardedInstances: () => forwardedByResult(rooms.destinations),
-        storeResponses: () => rooms.listener.stats().statuses,
-        longPdus: () => rooms.listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(store.current.config.modalities),
-    });
-  });
-  return async () => {
-    const metrics = await load();
-    return { contentType: metrics.contentType, text: await metrics.text() };
-  };
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

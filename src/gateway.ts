@@ -3,6 +3,7 @@ import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { NetworkWatch } from './gateway-network.ts';
+import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
@@ -75,6 +76,7 @@ export class Gateway {
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
+    await startNotifier(store, () => status.report(), stack);
     await web.startHttps();
     return new Gateway({
       ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
@@ -104,6 +106,8 @@ export class Gateway {
   }
 }
 
+type MetricsText = () => Promise<{ readonly contentType: string; readonly text: string }>;
+
 export interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
@@ -111,6 +115,7 @@ export interface Rooms {
   readonly status: StatusGatherer;
   readonly operator: Operator;
   readonly tools: Tools;
+  readonly metrics: MetricsText;
   bound(port: number): void;
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
@@ -189,6 +194,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     compression: () => store.codec.report(),
     web: () => rooms?.webReport() ?? { https: null },
   });
+  const metrics = createMetricsText(store, { status, listener, destinations });
   status.start();
   stack.defer(() => status.stop());
   rooms = {
@@ -197,7 +203,15 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
-    tools: await createTools({ store, listener, destinations, network }),
+    metrics,
+    tools: await createTools({
+      store,
+      listener,
+      destinations,
+      network,
+      status: () => status.report(),
+      metrics: async () => (await metrics()).text,
+    }),
     bound: (at) => {
       port = at;
     },
@@ -219,4 +233,42 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
+}
+
+type Measured = Pick<Rooms, 'status' | 'listener' | 'destinations'>;
+
+function createMetricsText(store: Store, { status, listener, destinations }: Measured): MetricsText {
+  const load = lazily(async () => {
+    const { Metrics } = await import('./health/metrics.ts');
+    return new Metrics({
+      status: () => status.report(),
+      counters: {
+        forwardedInstances: () => forwardedByResult(destinations),
+        storeResponses: () => listener.stats().statuses,
+        longPdus: () => listener.stats().longPdus,
+      },
+      configuredModalities: () => Object.keys(store.current.config.modalities),
+    });
+  });
+  return async () => {
+    const metrics = await load();
+    return { contentType: metrics.contentType, text: await metrics.text() };
+  };
+}
+
+/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
+}
+
+function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
+  const results: Record<string, number> = {};
+  for (const { forwarder } of destinations) {
+    const { delivered, retries, held, quarantined } = forwarder.state().counters;
+    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
+      results[result] = (results[result] ?? 0) + count;
+    }
+  }
+  return results;
 }

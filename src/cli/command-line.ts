@@ -8,6 +8,7 @@ import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
+import { addBundleCommand, addDestinationCommands } from './tool-commands.ts';
 import { addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
 
 const usageErrors = /^(?:CONFIG_|DATA_|USAGE|CONTROL_BAD_COMMAND$)/;
@@ -103,8 +104,10 @@ function createProgram(): Command {
 
   addQueueCommands(program);
   addBandwidthCommands(program);
+  addDestinationCommands(program);
   addUpkeepCommands(program);
   addReceiptCommands(program);
+  addBundleCommand(program);
 
   program
     .command('version')

@@ -16,6 +16,7 @@ import { damagedReason } from './reasons.ts';
 import { recover } from './recovery.ts';
 import { isWhole, scrubObjects, type ScrubReport } from './scrub.ts';
 import { SegmentStore } from './segment-store.ts';
+import { StudyRecords } from './study-records.ts';
 import { Tombstones } from './tombstones.ts';
 import { Turns } from './turns.ts';
 import {
@@ -78,6 +79,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   readonly #rows: InstanceRows;
   /** As the codec sees it. */
   readonly codec: PreparedForms;
+  readonly studies = new StudyRecords(() => this.#db);
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new Turns();
   readonly #newObjects: NewObjects;

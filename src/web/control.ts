@@ -6,12 +6,14 @@ import type { Log } from '../base/log.ts';
 import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
 import { sendProblem, sendThrown } from './problem.ts';
 import type { StatusSource } from './status-feed.ts';
+import type { Tools } from './tools.ts';
 
 export interface ControlServerOptions {
   /** Path of the socket; its folder must be open to nobody but the gateway's user. */
   readonly path: string;
   readonly operator: Operator;
   readonly status: StatusSource;
+  readonly tools: Pick<Tools, 'bundle' | 'destinations'>;
   readonly log: Log;
 }
 
@@ -91,7 +93,8 @@ export class ControlServer {
   }
 
   #addQueries(app: FastifyInstance): void {
-    const { operator, status } = this.#options;
+    const { operator, status, tools } = this.#options;
+    const { bundle } = tools;
     app.get('/status', () => status.current());
     app.get('/queue', (request) => {
       const query = parse(queueQuery, request.query);
@@ -104,6 +107,10 @@ export class ControlServer {
       });
     });
     app.get('/bandwidth', async () => ({ destinations: await operator.bandwidth() }));
+    app.get('/support-bundle/contents', () => ({ parts: bundle.contents() }));
+    app.get('/support-bundle', async (_request, reply) =>
+      reply.type('application/gzip').send(await bundle.pack()),
+    );
     app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
     app.get('/receipts/:studyKey', (request) =>
       operator.receipt(parse(studyParams, request.params).studyKey),
@@ -111,7 +118,8 @@ export class ControlServer {
   }
 
   #addCommands(app: FastifyInstance): void {
-    const { operator, log } = this.#options;
+    const { operator, tools, log } = this.#options;
+    const { destinations } = tools;
     const done = (command: string, count: number) => {
       log.info({ command, count }, 'operator command done');
       return { count };
@@ -139,6 +147,17 @@ export class ControlServer {
       await operator.clearBandwidth(parse(oneDestination, body).destination);
       return done('bandwidth clear', 1);
     });
+    app.post('/destinations/pause', async ({ body }) => {
+      await destinations.pause(parse(oneDestination, body).destination, 'command');
+      return done('pause', 1);
+    });
+    app.post('/destinations/resume', async ({ body }) => {
+      await destinations.resume(parse(oneDestination, body).destination);
+      return done('resume', 1);
+    });
+    app.post('/destinations/test', ({ body }) =>
+      destinations.testLine(parse(oneDestination, body).destination),
+    );
     app.post('/scrub', () => operator.scrub());
   }
 }

@@ -1,6 +1,7 @@
 import type { LineReport } from '../health/line-test.ts';
 import type { EchoReport } from '../health/modality-echo.ts';
 import type { NetworkReport } from '../health/network-report.ts';
+import type { StudyTools } from './study-view.ts';
 
 /** One try to open an association, as it is shown. No patient data, no UID. Times in milliseconds since the epoch. */
 export interface AttemptView {
@@ -65,12 +66,40 @@ export interface DestinationTools {
   resume(name: string): Promise<void>;
   /** Walks the line hop by hop; sends no object. @throws GantryError DESTINATION_UNKNOWN */
   testLine(name: string): Promise<LineReport>;
+  /** Sends a labelled image of nobody. @throws GantryError DESTINATION_UNKNOWN, TEST_STUDY_NOT_ALLOWED */
+  sendTestStudy(name: string): Promise<TestStudyReport>;
+}
+
+/** What became of a test image, and what of it stays. */
+export interface TestStudyReport {
+  readonly stored: boolean;
+  /** `equal`: byte for byte; `changed`: with other bytes; `no`: it could not be read back. */
+  readonly readBack: 'equal' | 'changed' | 'no';
+  readonly words: string;
+  /** What stays at the archive, and how to find it there. */
+  readonly stays: string;
+  readonly PatientName: string;
+  readonly PatientID: string;
+  readonly StudyDescription: string;
+  readonly StudyInstanceUID: string;
+}
+
+/** One file for who is to help. PHI-free. */
+export interface BundleTools {
+  /** What would be in it. */
+  contents(): readonly { readonly name: string; readonly about: string }[];
+  /** A `.tar.gz`. */
+  pack(): Promise<Buffer>;
 }
 
 /** The working parts behind the page. */
 export interface Tools {
   readonly modalities: ModalityTools;
   readonly destinations: DestinationTools;
+  readonly studies: StudyTools;
+  readonly bundle: BundleTools;
   /** How this box is connected, its clock, and which modalities call an address it no longer has. */
   network(): Promise<NetworkReport>;
+  /** A page to be printed when the box is handed over; tests every line and calls every modality. HTML. */
+  commissioningReport(): Promise<string>;
 }

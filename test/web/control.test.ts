@@ -10,7 +10,7 @@ import { ControlClient } from '../../src/cli/control-client.ts';
 import type { QueueEntry } from '../../src/spool/types.ts';
 import { ControlServer } from '../../src/web/control.ts';
 import type { Operator, QueueEntryView } from '../../src/web/operator.ts';
-import { SettableStatus } from './harness.ts';
+import { noTools, SettableStatus } from './harness.ts';
 import { workingReport } from './reports.ts';
 
 const objectId = '0123456789abcdef0123456789abcdef';
@@ -81,7 +81,13 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gantry-control-'));
   path = join(folder, 'control.sock');
   operator = new RecordingOperator();
-  server = new ControlServer({ path, operator, status: new SettableStatus(workingReport), log: silentLog });
+  server = new ControlServer({
+    path,
+    operator,
+    status: new SettableStatus(workingReport),
+    tools: noTools,
+    log: silentLog,
+  });
   client = new ControlClient(path);
 });
 
@@ -169,6 +175,7 @@ describe('the control socket', () => {
       path,
       operator,
       status: new SettableStatus(workingReport),
+      tools: noTools,
       log: silentLog,
     });
     await expect(blocked.start()).rejects.toMatchObject({ code: 'CONTROL_SOCKET', message: /not a socket/ });

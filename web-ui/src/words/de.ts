@@ -1,6 +1,8 @@
 import type { Catalogue } from '../speech.ts';
+import { deskPhrases } from './desk-de.ts';
 
 export const phrases: Catalogue['phrases'] = {
+  ...deskPhrases,
   'head.product': 'Gantry Bild-Gateway',
   'head.language': 'Sprache',
   'foot.version': 'Gantry {version} · Einstellungen Stand {generation} · gestartet {ago}',

@@ -1,7 +1,9 @@
 import type { Phrase } from '../speech.ts';
+import { deskPhrases } from './desk-en.ts';
 
 /** What the page says, by key. `{name}` is put in; of a phrase with several forms `{n}` chooses one. */
 export const phrases = {
+  ...deskPhrases,
   'head.product': 'Gantry image gateway',
   'head.language': 'Language',
   'foot.version': 'Gantry {version} · settings generation {generation} · started {ago}',

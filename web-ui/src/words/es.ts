@@ -1,6 +1,8 @@
 import type { Catalogue } from '../speech.ts';
+import { deskPhrases } from './desk-es.ts';
 
 export const phrases: Catalogue['phrases'] = {
+  ...deskPhrases,
   'head.product': 'Pasarela de imágenes Gantry',
   'head.language': 'Idioma',
   'foot.version': 'Gantry {version} · ajustes, generación {generation} · iniciado {ago}',

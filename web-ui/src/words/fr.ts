@@ -1,6 +1,8 @@
 import type { Catalogue } from '../speech.ts';
+import { deskPhrases } from './desk-fr.ts';
 
 export const phrases: Catalogue['phrases'] = {
+  ...deskPhrases,
   'head.product': 'Passerelle d’images Gantry',
   'head.language': 'Langue',
   'foot.version': 'Gantry {version} · réglages, génération {generation} · démarré {ago}',
