@@ -4,12 +4,16 @@ const linesMax = 2000;
 const bytesMax = 1024 * 1024;
 const lineCharsMax = 4096;
 
+/** A code that lets its reader in stands in the log for the person at the console, and is not kept for others. */
+const passing = /"pairingCode":/;
+
 /** The last lines that were logged, for who looks into trouble. Bounded in lines and in bytes. */
 export class LogRing {
   readonly #lines: string[] = [];
   #bytes = 0;
 
   write(line: string): void {
+    if (passing.test(line)) return;
     const kept = withoutUids(line.trimEnd()).slice(0, lineCharsMax);
     this.#lines.push(kept);
     this.#bytes += kept.length;

@@ -11,3 +11,9 @@ test('keeps the last lines, bounded in number, length and all together, without 
   ring.write('uid 1.2.840.10008.5.1 seen');
   expect(ring.lines().at(-1)).toBe('uid [uid] seen');
 });
+
+test('does not keep what lets its reader in', () => {
+  const ring = new LogRing();
+  ring.write('{"event":"pairing","pairingCode":"ABCD-1234","msg":"enter ABCD-1234"}\n');
+  expect(ring.lines()).toEqual([]);
+});
