@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { shownFingerprint } from './base/certificate.ts';
 import type { Rooms } from './gateway.ts';
+import { type AccessHouse, openAccess, startSyslog } from './gateway-access.ts';
 import {
   certificateReport,
   ownCertificate,
@@ -8,10 +10,13 @@ import {
 } from './gateway-own-certificate.ts';
 import type { Store } from './gateway-store.ts';
 import type { HttpsReport, StatusReport } from './health/status.ts';
+import type { ApiParts } from './web/api-registrar.ts';
 import { ControlServer } from './web/control.ts';
+import { operatorRoutes } from './web/operator-routes.ts';
 import { loadPage } from './web/page.ts';
 import { SecureWebServer } from './web/secure-server.ts';
 import { WebServer, webLimits } from './web/server.ts';
+import { toolRoutes, toolStreams } from './web/tool-routes.ts';
 
 /** The page on its listeners. */
 export interface Web {
@@ -32,8 +37,14 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     current: () => rooms.status.report(),
     onChange: (listener: () => void) => spool.onWork(listener),
   };
+  const access = await openAccess(store);
+  const api = access.api(
+    [...operatorRoutes(rooms.operator), ...toolRoutes(rooms.tools)],
+    toolStreams(rooms.tools),
+  );
   const server = new WebServer({
     ...config.web,
+    routes: api.routes,
     intakeHost: config.intake.host,
     log,
     clock,
@@ -52,16 +63,20 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     operator: rooms.operator,
     tools: rooms.tools,
     status,
+    auth: access.console,
+    audit: api.audit,
     log,
   });
   await control.start();
   stack.defer(() => control.stop());
-  const secure = createSecure(store, server);
+  await noteRun(store, access, stack);
+  const secure = createSecure(store, server, api);
   return {
     port,
     startHttps: async () => {
       await secure?.start();
       stack.defer(() => secure?.stop());
+      if (secure !== null && access.pairingCode !== null) tellPairing(store, access.pairingCode, secure);
     },
     httpsPort: () => {
       const state = secure?.state();
@@ -72,7 +87,37 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
   };
 }
 
-function createSecure(store: Store, { site }: WebServer): SecureWebServer | null {
+/** Writes down when the gateway runs, and sends the audit log on. What fails here stops nothing. */
+async function noteRun(store: Store, access: AccessHouse, stack: AsyncDisposableStack): Promise<void> {
+  const note = (event: string) =>
+    access.audit
+      .add({
+        event,
+        actor: null,
+        role: null,
+        address: 'box',
+        outcome: 'success',
+        code: null,
+        subject: null,
+      })
+      .catch((error: unknown) =>
+        store.log.error({ code: 'AUDIT_NOT_WRITTEN', error }, 'the audit log cannot be written'),
+      );
+  await startSyslog(store, access, stack);
+  await note('STARTED');
+  stack.defer(() => note('STOPPED'));
+}
+
+/** Whoever can read this may become the first admin. */
+function tellPairing({ log }: Store, pairingCode: string, secure: SecureWebServer): void {
+  const { port, certificate } = secure.state();
+  log.warn(
+    { event: 'pairing', pairingCode, port, sha256: certificate && shownFingerprint(certificate.sha256) },
+    `nobody can sign in yet: open the page over HTTPS on port ${port} and enter the pairing code ${pairingCode}`,
+  );
+}
+
+function createSecure(store: Store, { site }: WebServer, api: ApiParts): SecureWebServer | null {
   const { clock, log } = store;
   const { https, ...web } = store.current.config.web;
   if (https === null) return null;
@@ -81,7 +126,7 @@ function createSecure(store: Store, { site }: WebServer): SecureWebServer | null
     ...https,
     ownCertificate: () => ownCertificate(store, webCertificate),
     site,
-    api: { routes: [], streams: [], identify: () => null, audit: async () => {}, log },
+    api,
     limits: webLimits,
     clock,
     log,

@@ -72,7 +72,7 @@ export class Gateway {
     const parts = await startRooms(store, stack);
     const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
-    parts.webReport = web.report;
+    parts.webReport = () => web.report();
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);

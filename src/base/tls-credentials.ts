@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { nodeDisk } from './disk.ts';
 import { GantryError, systemErrorCode } from './errors.ts';
 import { fingerprintOf, isKeyTooShort, type Validity, validityOf } from './certificate.ts';
 
@@ -80,11 +80,13 @@ export async function loadCredentials(
 
 async function readText(setting: string, path: string): Promise<string> {
   try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = Buffer.alloc(Math.min(size, fileBytesMax));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return bytes.toString('latin1', 0, bytesRead);
+    const file = await nodeDisk.openFile(path, 'read');
+    try {
+      const bytes = Buffer.alloc(Math.min(await file.size(), fileBytesMax));
+      return bytes.toString('latin1', 0, await file.read(bytes, 0));
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     const code = systemErrorCode(error) ?? 'unknown cause';
     throw new GantryError(

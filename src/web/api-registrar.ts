@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { AuditedAction } from './audit-log.ts';
 import {
   ApiFile,
   type ApiRoute,
@@ -13,6 +15,7 @@ import {
   roleIncludes,
   type SessionJar,
 } from './api-route.ts';
+import type { EventStreamLimits } from './event-streams.ts';
 import { checkBrowserRequest, readCredentials, sessionJar } from './browser-checks.ts';
 import { ApiRefusal } from './problem.ts';
 
@@ -29,26 +32,22 @@ export interface Credentials {
   readonly bearer: string | null;
 }
 
-export interface AuditedAction {
-  readonly event: string;
-  readonly actor: string | null;
-  readonly role: Role | null;
-  readonly address: string;
-  readonly outcome: 'success' | 'failure';
-  /** Code of the failure. */
-  readonly code: string | null;
-  readonly subject: string | null;
-}
-
 export interface ApiParts {
   readonly routes: readonly ApiRoute[];
   readonly streams: readonly ApiStream[];
-  /** @throws ApiRefusal where what was sent is not, or no longer, valid */
-  readonly identify: (credentials: Credentials) => Identity | null;
+  /**
+   * Who it is; null where nothing was sent.
+   * @param how `look` does not count as use of the session
+   * @throws ApiRefusal where what was sent is not, or no longer, valid
+   */
+  readonly identify: (credentials: Credentials, how?: 'use' | 'look') => Identity | null;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
+  readonly streamLimits: StreamLimits;
   readonly log: Log;
 }
+
+export type StreamLimits = Pick<EventStreamLimits, 'clientsMax' | 'clientBufferBytesMax' | 'heartbeatMs'>;
 
 /** Hangs the calls of the API into a server: who may, what was sent, what came of it. */
 export function registerApi(app: FastifyInstance, parts: ApiParts): void {
@@ -59,9 +58,14 @@ export function registerApi(app: FastifyInstance, parts: ApiParts): void {
       handler: (request, reply) => answer(route, parts, request, reply),
     });
   }
+  const followers = new Set<ServerResponse>();
   for (const stream of parts.streams) {
-    app.get(stream.path, (request, reply) => answerStream(stream, parts, request, reply));
+    app.get(stream.path, (request, reply) => answerStream(stream, parts, followers, request, reply));
   }
+  // Else a server that stops would wait for them.
+  app.addHook('preClose', async () => {
+    for (const follower of followers) follower.end();
+  });
 }
 
 async function answer(
@@ -190,12 +194,10 @@ function send({ response }: ApiRoute, reply: FastifyReply, result: unknown): Fas
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(response.parse(result)));
 }
 
-const streamHeartbeatMs = 15_000;
-const streamBufferBytesMax = 262_144;
-
 async function answerStream(
   stream: ApiStream,
   parts: ApiParts,
+  followers: Set<ServerResponse>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -209,12 +211,14 @@ async function answerStream(
   });
   const headers = reply.getHeaders() as Record<string, string>;
   if (request.method === 'HEAD') return reply.send();
+  const { clientsMax, clientBufferBytesMax, heartbeatMs } = parts.streamLimits;
+  if (followers.size >= clientsMax) throw streamsFull();
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, headers);
   raw.write('retry: 2000\n\n');
   const write = (text: string) => {
-    if (raw.writableLength > streamBufferBytesMax) raw.destroy();
+    if (raw.writableLength > clientBufferBytesMax) raw.destroy();
     else raw.write(text);
   };
   const unfollow = stream.follow((event, data) =>
@@ -224,18 +228,33 @@ async function answerStream(
     // Who has signed out, or whose session has ended, sees no more.
     if (mayStillFollow(stream, parts, credentials)) write(': heartbeat\n\n');
     else raw.end();
-  }, streamHeartbeatMs);
+  }, heartbeatMs);
   raw.on('error', () => raw.destroy());
+  followers.add(raw);
   raw.on('close', () => {
+    followers.delete(raw);
     clearInterval(heartbeat);
     unfollow();
   });
   return reply;
 }
 
+function streamsFull(): ApiRefusal {
+  return new ApiRefusal(
+    503,
+    {
+      code: 'HTTP_STREAMS_FULL',
+      kind: 'transient',
+      message: 'Too many pages follow this at the moment.',
+      nextStep: 'Close pages that are not needed.',
+    },
+    { retryAfterSeconds: 10 },
+  );
+}
+
 function mayStillFollow({ role }: ApiStream, { identify }: ApiParts, credentials: Credentials): boolean {
   try {
-    const identity = identify(credentials);
+    const identity = identify(credentials, 'look');
     return identity !== null && roleIncludes(identity.role, role);
   } catch {
     return false;

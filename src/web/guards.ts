@@ -67,7 +67,7 @@ export interface GuardedAppOptions {
   readonly bodyBytesMax: number;
   readonly log: Log;
   /** Makes the server where it is not a plain HTTP one. */
-  readonly createServer?: FastifyServerFactory<Server>;
+  readonly createServer?: FastifyServerFactory;
 }
 
 /** A server whose every answer carries the security headers, and that answers to its own names only. */

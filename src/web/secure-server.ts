@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import { CertificateWatch, type WatchedCertificate } from '../base/certificate-watch.ts';
@@ -134,7 +133,7 @@ export class SecureWebServer {
       limits,
       bodyBytesMax,
       log,
-      createServer: (handler) => this.#server.on('request', handler) as unknown as HttpServer,
+      createServer: (handler) => this.#server.on('request', handler),
     });
     site.addTo(app);
     registerApi(app, api);

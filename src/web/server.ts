@@ -93,6 +93,7 @@ export class WebServer {
       // A cookie or a token that came here in clear counts for nothing.
       identify: () => null,
       audit: async () => {},
+      streamLimits: this.#limits,
       log,
     });
     for (const { path } of readable.filter((route) => route.role !== 'open')) {

@@ -79,9 +79,9 @@ describe('the page over HTTPS', () => {
     await writeFile(certFile, 'no certificate');
     gateway.reloadCertificates();
     let report = (await gateway.status()).web.https;
-    while (report?.problem == null) report = (await gateway.status()).web.https;
-    expect(report.problem.code).toBe('TLS_FILE_INVALID');
-    expect(report.problem.words).toContain('web.https.certFile');
+    while ((report?.problem ?? null) === null) report = (await gateway.status()).web.https;
+    expect(report?.problem?.code).toBe('TLS_FILE_INVALID');
+    expect(report?.problem?.words).toContain('web.https.certFile');
     expect((await served(port)).fingerprint256).toBe(second.fingerprint256);
     await gateway.stop();
   });

@@ -3,9 +3,11 @@ import { fastify } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { Gateway } from '../../src/gateway.ts';
-import { type AuditedAction, registerApi } from '../../src/web/api-registrar.ts';
+import { registerApi } from '../../src/web/api-registrar.ts';
+import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { roles } from '../../src/web/api-route.ts';
 import { sendThrown } from '../../src/web/problem.ts';
+import { webLimits } from '../../src/web/server.ts';
 import { toolRoutes, toolStreams } from '../../src/web/tool-routes.ts';
 import { storeAll } from '../e2e/store-all.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
@@ -31,6 +33,7 @@ async function startApi(config: object = {}): Promise<Api> {
   registerApi(app, {
     routes: toolRoutes(gateway.tools),
     streams: toolStreams(gateway.tools),
+    streamLimits: webLimits,
     identify: ({ bearer }) => {
       const role = roles.find((one) => one === bearer);
       return role === undefined ? null : { name: `a ${role}`, role, csrfToken: null };
