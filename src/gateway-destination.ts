@@ -7,6 +7,7 @@ import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
 import { Bandwidth, unlimited } from './forward/bandwidth.ts';
 import { Forwarder } from './forward/forwarder.ts';
+import type { PauseBook } from './forward/pause-book.ts';
 import { Since } from './health/since.ts';
 import type { DestinationInput } from './health/status-builder.ts';
 import type { VerifyPolicy } from './proof/policy.ts';
@@ -18,6 +19,7 @@ interface DestinationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly site: SiteFacts;
+  readonly pauses: PauseBook;
 }
 
 /** What a destination needs to know of the box. */
@@ -62,14 +64,22 @@ export class Destination {
   readonly name: string;
   readonly forwarder: Forwarder;
   readonly #verifier: Verifier;
-  readonly #client: ArchiveClient;
+  readonly client: ArchiveClient;
+  readonly config: DestinationConfig;
   readonly #since = new Since();
+  readonly #pauses: PauseBook;
 
-  constructor(name: string, config: DestinationConfig, { spool, clock, log, site }: DestinationParts) {
+  constructor(
+    name: string,
+    config: DestinationConfig,
+    { spool, clock, log, site, pauses }: DestinationParts,
+  ) {
     this.name = name;
+    this.config = config;
+    this.#pauses = pauses;
     const { client, work, proof } = kindOf(config, clock, site);
-    this.#client = client;
-    const shared = { client: this.#client, spool, clock, log: log.child({ destination: name }) };
+    this.client = client;
+    const shared = { client: this.client, spool, clock, log: log.child({ destination: name }) };
     const bandwidth = new Bandwidth(
       'bandwidth' in config ? config.bandwidth : unlimited,
       site.timeZone,
@@ -80,14 +90,26 @@ export class Destination {
   }
 
   start(): void {
+    if (this.#pauses.of(this.name) !== null) this.forwarder.pause();
     this.#verifier.start();
     this.forwarder.start();
+  }
+
+  /** Sends nothing new until {@link resume}, over restarts; what was sent is proven all the same. */
+  async pause(by: string, now: number): Promise<void> {
+    await this.#pauses.add(this.name, { at: now, by });
+    this.forwarder.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#pauses.remove(this.name);
+    this.forwarder.resume();
   }
 
   async stop(): Promise<void> {
     await this.forwarder.stop();
     await this.#verifier.stop();
-    await this.#client.close();
+    await this.client.close();
   }
 
   /** What the line carries, in bytes a second; null before enough was sent. */
@@ -97,7 +119,7 @@ export class Destination {
 
   state(now: number): DestinationInput {
     const { state, reason, reached, nextAttemptAt, lastDeliveredAt, line } = this.forwarder.state();
-    const { tlsDaysLeft, bytesSent } = this.#client.line();
+    const { tlsDaysLeft, bytesSent } = this.client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
       state,

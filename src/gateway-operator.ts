@@ -80,7 +80,7 @@ function bandwidthOf({ name, forwarder }: Destination): BandwidthView {
 }
 
 /** @throws GantryError DESTINATION_UNKNOWN */
-function named(destinations: readonly Destination[], name: string): Destination {
+export function named(destinations: readonly Destination[], name: string): Destination {
   const found = destinations.find((one) => one.name === name);
   if (found !== undefined) return found;
   const names = destinations.map((one) => `"${one.name}"`).join(', ');

@@ -1,24 +1,33 @@
 import type { Clock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
 import type { CurrentConfig } from './config/store.ts';
 import type { Destination } from './gateway-destination.ts';
+import type { NetworkWatch } from './gateway-network.ts';
 import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts';
 import type { CompressionReport } from './health/compression.ts';
+import { type DrainSample, drain, withDrainSample } from './health/drain.ts';
+import { EventLog } from './health/event-log.ts';
 import type { Probes } from './health/probes.ts';
 import type { RejectionReport, StatusReport, TlsReport } from './health/status.ts';
-import { buildStatus, type ModalityInput } from './health/status-builder.ts';
+import { buildStatus, type CountsInput, type ModalityInput } from './health/status-builder.ts';
+import { startOfDay, Today } from './health/today.ts';
 import type { IntakeListener, IntakeStats } from './intake/listener.ts';
+import type { Keyring } from './crypto/keyring.ts';
 import type { Spool } from './spool/spool.ts';
 import type { SpoolCounts } from './spool/types.ts';
 
 interface StatusParts {
   readonly clock: Clock;
+  readonly log: Log;
   readonly version: string;
-  readonly current: CurrentConfig;
+  readonly current: () => CurrentConfig;
   /** Why the configuration file given at start is not in use, or null. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
+  readonly keyring: Pick<Keyring, 'boxId' | 'epochSince'>;
   readonly listener: IntakeListener;
   readonly destinations: readonly Destination[];
+  readonly network: NetworkWatch;
   readonly probes: Probes;
   /** The bound DICOM port. */
   readonly port: () => number;
@@ -31,34 +40,71 @@ interface StatusParts {
 
 /** Counts are read from the ledger at most so often, however many ask. */
 const countsMs = 250;
+/** Somebody has to look, or nothing is noticed: rates, events and a changed address come of these looks. */
+const lookMs = 10_000;
 
 /** Gathers the status from the rooms. */
 export class StatusGatherer {
   readonly #parts: StatusParts;
   readonly #startedAt: number;
+  readonly #events: EventLog;
+  readonly #today: Today;
+  #begun: Promise<void> | null = null;
+  #looking: NodeJS.Timeout | null = null;
   #samples: readonly DiskSample[] = [];
+  #drainSamples: readonly DrainSample[] = [];
   #counts: { readonly at: number; readonly promise: Promise<SpoolCounts> } | null = null;
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
+    this.#events = new EventLog(new Date(this.#startedAt).toISOString());
+    this.#today = new Today(parts.current().config.site.timeZone);
+  }
+
+  /** Looks now and then, whoever else asks. */
+  start(): void {
+    this.#looking = setInterval(() => {
+      this.report().catch((error: unknown) =>
+        this.#parts.log.warn({ error }, 'the state of the gateway could not be read'),
+      );
+    }, lookMs);
+    this.#looking.unref();
+  }
+
+  stop(): void {
+    if (this.#looking !== null) clearInterval(this.#looking);
+    this.#looking = null;
   }
 
   async report(): Promise<StatusReport> {
-    const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, probes, port, tls, compression, web } = this.#parts;
-    const { config, generation } = current;
+    const counts = await this.#todaysCounts(await this.#readCounts());
+    const report = { ...this.#build(counts), events: this.#events.events };
+    this.#events.observe(report);
+    return { ...report, events: this.#events.events };
+  }
+
+  #build(counts: CountsInput & Pick<SpoolCounts, 'atRest'>): StatusReport {
+    const { clock, version, current, configRejected, spool, listener, keyring } = this.#parts;
+    const { destinations, network, probes, port, tls, compression, web } = this.#parts;
+    const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
-    const counts = await this.#readCounts();
     const gate = spool.intakeGate();
     const intake = listener.stats();
+    const inputs = Object.fromEntries(destinations.map((one) => [one.name, one.state(now)]));
     return buildStatus({
       now,
       startedAt: this.#startedAt,
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
-      configGeneration: generation,
+      config: { generation, origin, changedAt, undone },
       configRejected,
+      box: {
+        id: keyring.boxId,
+        keys: { rootKey: 'file', epochSince: new Date(keyring.epochSince).toISOString() },
+      },
+      drain: this.#drain(counts, Object.values(inputs)),
+      events: [],
       counts,
       intake: {
         open: gate.open,
@@ -76,9 +122,11 @@ export class StatusGatherer {
       },
       modalities: this.#modalities(intake),
       unknownCallers: Object.fromEntries(intake.unknownSenders),
-      destinations: Object.fromEntries(destinations.map((one) => [one.name, one.state(now)])),
+      destinations: inputs,
       disk: this.#disk(now),
       compression: compression(counts.atRest),
+      staleAddresses: network.staleAddresses(),
+      clockOffsetsMs: network.clockOffsetsMs(),
       machine: probes.current(),
       web: web(),
     });
@@ -92,10 +140,47 @@ export class StatusGatherer {
     return this.#counts.promise;
   }
 
+  /** The ledger counts for ever; how many of it are today's is found out once and carried on from there. */
+  async #todaysCounts(counts: SpoolCounts): Promise<CountsInput & Pick<SpoolCounts, 'atRest'>> {
+    const { clock, current, spool } = this.#parts;
+    const all = new Map<string, number>();
+    for (const [name, one] of Object.entries(counts.modalities)) all.set(`+${name}`, one.received);
+    for (const [name, one] of Object.entries(counts.unknownCallers)) all.set(`-${name}`, one.received);
+    this.#begun ??= spool
+      .receivedSince(startOfDay(clock.now(), current().config.site.timeZone))
+      .then((rows) => {
+        const received = rows.map(
+          ({ name, configured, received: count }) => [`${configured ? '+' : '-'}${name}`, count] as const,
+        );
+        this.#today.begin(all, new Map(received), clock.now());
+      });
+    await this.#begun;
+    const today = this.#today.of(all, clock.now());
+    const withToday = (senders: SpoolCounts['modalities'], sign: string) =>
+      Object.fromEntries(
+        Object.entries(senders).map(([name, one]) => [
+          name,
+          { ...one, receivedToday: today.get(`${sign}${name}`) ?? 0 },
+        ]),
+      );
+    return {
+      ...counts,
+      modalities: withToday(counts.modalities, '+'),
+      unknownCallers: withToday(counts.unknownCallers, '-'),
+    };
+  }
+
+  #drain({ queue }: CountsInput, destinations: readonly { readonly bytesSent: number }[]) {
+    const sentBytes = destinations.reduce((sum, one) => sum + one.bytesSent, 0);
+    const sample = { at: this.#parts.clock.monotonic(), waitingBytes: queue.bytes, sentBytes };
+    this.#drainSamples = withDrainSample(this.#drainSamples, sample);
+    return drain(this.#drainSamples);
+  }
+
   #modalities({ modalities: heard }: IntakeStats): Record<string, ModalityInput> {
     const { listener, current } = this.#parts;
     return Object.fromEntries(
-      Object.entries(current.config.modalities).map(([name, { aeTitle }]) => [
+      Object.entries(current().config.modalities).map(([name, { aeTitle }]) => [
         name,
         {
           aeTitle,

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { type Clock, systemClock } from './base/clock.ts';
 import { type Disk, nodeDisk } from './base/disk.ts';
 import type { Log } from './base/log.ts';
+import { Note } from './base/note.ts';
 import type { Config } from './config/schema.ts';
 import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
+import { PauseBook, pauseNote } from './forward/pause-book.ts';
 import { Router, type Routes } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { Codec } from './gateway-codec.ts';
@@ -17,6 +20,7 @@ import { Spool } from './spool/spool.ts';
 import type { AdmissionFacts, DataSetFacts } from './spool/types.ts';
 
 const configBytesMax = 16 * 1024 * 1024;
+const noteBytesMax = 1024 * 1024;
 /** After so long without a new image a study of an unknown caller counts as complete. */
 export const defaultQuietMs = 30_000;
 
@@ -34,6 +38,8 @@ export interface StoreOptions {
   readonly disk?: Disk;
   /** A part that everything depends on ended by itself: end the process, so that it is started anew. */
   readonly died?: (error: Error) => void;
+  /** The last lines of the log, oldest first; none where nobody keeps them. */
+  readonly recentLog?: () => readonly string[];
 }
 
 /** What is on disk, opened. */
@@ -43,17 +49,22 @@ export interface Store {
   readonly clock: Clock;
   readonly log: Log;
   readonly keyring: Keyring;
+  readonly configStore: ConfigStore;
+  /** As it is now: it can be changed while the gateway runs. */
   readonly current: CurrentConfig;
   /** Why the `--config` file was not taken over, where it was not. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
   readonly codec: Codec;
   readonly receipts: FileReceiptStore;
+  readonly pauses: PauseBook;
+  readonly recentLog: () => readonly string[];
 }
 
 /** What is on disk, opened in the order of its dependence: lock, keys, configuration, spool. */
 export async function openStore(options: StoreOptions, stack: AsyncDisposableStack): Promise<Store> {
   const { dataDirectory, log, clock = systemClock, disk = nodeDisk, died = throwLater } = options;
+  const { recentLog = () => [] } = options;
   if (options.configText === null) await requireConfig(disk, dataDirectory);
   const lock = await lockDataDirectory(disk, dataDirectory);
   stack.defer(() => lock.release());
@@ -72,8 +83,8 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
   const configRejected =
     options.configText === null ? null : await importConfig(configStore, options.configText, log);
-  const current = configStore.current();
-  const codec = new Codec(current.config, clock, log);
+  const { config } = configStore.current();
+  const codec = new Codec(config, clock, log);
   const spool = new Spool({
     disk,
     codec,
@@ -82,13 +93,43 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     keyring,
     dataDirectory,
     died,
-    ...spoolOptions(current.config, clock),
+    ...spoolOptions(config, () => configStore.current().config, clock),
   });
   await spool.start();
   stack.defer(() => spool.stop());
-  await spool.codec.noteSettings(settingsOf(current.config));
+  await spool.codec.noteSettings(settingsOf(config));
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
-  return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
+  const notes = { disk, keyring, dataDirectory, log };
+  const pauses = new PauseBook(await openNote(notes, 'paused', pauseNote));
+  return {
+    dataDirectory,
+    disk,
+    clock,
+    log,
+    keyring,
+    configStore,
+    get current() {
+      return configStore.current();
+    },
+    configRejected,
+    spool,
+    codec,
+    receipts,
+    pauses,
+    recentLog,
+  };
+}
+
+/** Something small to be remembered over restarts, sealed, beside the configuration. */
+export function openNote<T>(
+  { disk, keyring, dataDirectory, log }: Pick<Store, 'disk' | 'keyring' | 'dataDirectory' | 'log'>,
+  name: string,
+  content: { schema: z.ZodType<T>; empty: T },
+): Promise<Note<T>> {
+  const place = { path: join(dataDirectory, 'config', name), purpose: name, bytesMax: noteBytesMax };
+  return Note.open(new SealedFile(disk, keyring, place), content, (error) =>
+    log.error({ code: 'NOTE_DAMAGED', note: name, error }, 'a note cannot be read and counts as empty'),
+  );
 }
 
 /** A mistyped path is told before anything is made there. @throws GantryError CONFIG_MISSING, DATA_UNUSABLE */
@@ -114,6 +155,12 @@ async function importConfig(store: ConfigStore, text: string, log: Log): Promise
   try {
     const outcome = await store.importFile(text);
     log.info({ outcome }, 'configuration file read');
+    const { undone } = store.current();
+    if (outcome === 'imported' && undone.length > 0)
+      log.warn(
+        { code: 'CONFIG_CHANGES_UNDONE', undone },
+        'the changed configuration file undid what had been changed on the page',
+      );
     return null;
   } catch (error) {
     if (!(error instanceof ConfigRejectedError) || !hasConfig(store)) throw error;
@@ -148,7 +195,8 @@ function settingsOf({ destinations }: Config): Record<string, string> {
   );
 }
 
-function spoolOptions(config: Config, clock: Clock) {
+/** @param current modalities change while the gateway runs; routes and destinations do not */
+function spoolOptions(config: Config, current: () => Config, clock: Clock) {
   const routes = config.routes as Routes;
   const router = new Router(routes, Object.keys(config.destinations), config.site.timeZone);
   return {
@@ -158,7 +206,7 @@ function spoolOptions(config: Config, clock: Clock) {
     destinationsOf: (facts: AdmissionFacts, found: DataSetFacts) =>
       router.destinationsOf({ ...facts, ...found }, clock.now()),
     quietMs: (modalityName: string | null) => {
-      const modality = modalityName === null ? undefined : config.modalities[modalityName];
+      const modality = modalityName === null ? undefined : current().modalities[modalityName];
       return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;
     },
   };

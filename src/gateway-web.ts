@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { shownFingerprint } from './base/certificate.ts';
 import type { Rooms } from './gateway.ts';
 import { type AccessHouse, openAccess, startSyslog } from './gateway-access.ts';
-import type { Destination } from './gateway-destination.ts';
 import {
   certificateReport,
   ownCertificate,
@@ -17,6 +16,7 @@ import { operatorRoutes } from './web/operator-routes.ts';
 import { loadPage } from './web/page.ts';
 import { SecureWebServer } from './web/secure-server.ts';
 import { WebServer, webLimits } from './web/server.ts';
+import { toolRoutes, toolStreams } from './web/tool-routes.ts';
 
 /** The page on its listeners. */
 export interface Web {
@@ -38,7 +38,10 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     onChange: (listener: () => void) => spool.onWork(listener),
   };
   const access = await openAccess(store);
-  const api = access.api(operatorRoutes(rooms.operator), []);
+  const api = access.api(
+    [...operatorRoutes(rooms.operator), ...toolRoutes(rooms.tools)],
+    toolStreams(rooms.tools),
+  );
   const server = new WebServer({
     ...config.web,
     routes: api.routes,
@@ -46,7 +49,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     log,
     clock,
     status,
-    metrics: metricsOf(store, rooms),
+    metrics: rooms.metrics,
     page: await loadPage(),
     readiness: () => {
       const gate = spool.intakeGate();
@@ -58,6 +61,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
   const control = new ControlServer({
     path: join(dataDirectory, 'control.sock'),
     operator: rooms.operator,
+    tools: rooms.tools,
     status,
     auth: access.console,
     audit: api.audit,
@@ -138,40 +142,4 @@ function httpsReport(secure: SecureWebServer, store: Store): HttpsReport {
     certificate: certificate && certificateReport(certificate, webCertificate, file, store),
     problem: problemReport(problem),
   };
-}
-
-function metricsOf({ current }: Store, rooms: Rooms) {
-  const load = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: () => rooms.status.report(),
-      counters: {
-        forwardedInstances: () => forwardedByResult(rooms.destinations),
-        storeResponses: () => rooms.listener.stats().statuses,
-        longPdus: () => rooms.listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(current.config.modalities),
-    });
-  });
-  return async () => {
-    const metrics = await load();
-    return { contentType: metrics.contentType, text: await metrics.text() };
-  };
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

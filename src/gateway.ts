@@ -2,9 +2,12 @@ import { createPublicKey } from 'node:crypto';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
+import { NetworkWatch } from './gateway-network.ts';
+import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
+import { createTools } from './gateway-tools.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
 import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
@@ -15,6 +18,7 @@ import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
 import type { Operator } from './web/operator.ts';
+import type { Tools } from './web/tools.ts';
 
 const associationGraceMs = 30_000;
 
@@ -32,6 +36,7 @@ export class Gateway {
   readonly ports: GatewayPorts;
   readonly aeTitle: string;
   readonly operator: Operator;
+  readonly tools: Tools;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
   readonly #web: Web;
@@ -41,6 +46,7 @@ export class Gateway {
     ports: GatewayPorts;
     aeTitle: string;
     operator: Operator;
+    tools: Tools;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
     web: Web;
@@ -49,6 +55,7 @@ export class Gateway {
     this.ports = parts.ports;
     this.aeTitle = parts.aeTitle;
     this.operator = parts.operator;
+    this.tools = parts.tools;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
     this.#web = parts.web;
@@ -62,18 +69,20 @@ export class Gateway {
   static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
-    const parts = startRooms(store, stack);
-    const { status, operator, tlsPort } = parts;
+    const parts = await startRooms(store, stack);
+    const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
     parts.webReport = () => web.report();
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
+    await startNotifier(store, () => status.report(), stack);
     await web.startHttps();
     return new Gateway({
       ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
+      tools,
       status,
       tlsPort,
       web,
@@ -97,24 +106,28 @@ export class Gateway {
   }
 }
 
+type MetricsText = () => Promise<{ readonly contentType: string; readonly text: string }>;
+
 export interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
+  readonly tools: Tools;
+  readonly metrics: MetricsText;
   bound(port: number): void;
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
 }
 
 /** Everything behind the DICOM port that works by itself. */
-function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
-  const { spool, clock, log, current, keyring, receipts } = store;
-  const { config } = current;
+async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Rooms> {
+  const { spool, clock, log, keyring, receipts, configStore, pauses } = store;
+  const { config } = store.current;
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site }),
+    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site, pauses }),
   );
   for (const destination of destinations) {
     destination.start();
@@ -162,28 +175,45 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
   stack.defer(() => probes.stop());
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
   const tlsPort = createTlsPort(store, listener);
+  stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
+  const network = await NetworkWatch.start(store, { listener, destinations }, stack);
   let port = config.intake.port;
   let rooms: Rooms | null = null;
   const status = new StatusGatherer({
     clock,
+    log,
+    keyring,
     version,
-    current,
+    current: () => store.current,
     configRejected: store.configRejected,
     spool,
     listener,
     destinations,
+    network,
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: (atRest) => store.codec.report(atRest),
     web: () => rooms?.webReport() ?? { https: null },
   });
+  const metrics = createMetricsText(store, { status, listener, destinations });
+  status.start();
+  stack.defer(() => status.stop());
   rooms = {
     listener,
     tlsPort,
     destinations,
     status,
     operator: createOperator({ spool, receipts, keyring, destinations }),
+    metrics,
+    tools: await createTools({
+      store,
+      listener,
+      destinations,
+      network,
+      status: () => status.report(),
+      metrics: async () => (await metrics()).text,
+    }),
     bound: (at) => {
       port = at;
     },
@@ -205,4 +235,42 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
+}
+
+type Measured = Pick<Rooms, 'status' | 'listener' | 'destinations'>;
+
+function createMetricsText(store: Store, { status, listener, destinations }: Measured): MetricsText {
+  const load = lazily(async () => {
+    const { Metrics } = await import('./health/metrics.ts');
+    return new Metrics({
+      status: () => status.report(),
+      counters: {
+        forwardedInstances: () => forwardedByResult(destinations),
+        storeResponses: () => listener.stats().statuses,
+        longPdus: () => listener.stats().longPdus,
+      },
+      configuredModalities: () => Object.keys(store.current.config.modalities),
+    });
+  });
+  return async () => {
+    const metrics = await load();
+    return { contentType: metrics.contentType, text: await metrics.text() };
+  };
+}
+
+/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
+}
+
+function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
+  const results: Record<string, number> = {};
+  for (const { forwarder } of destinations) {
+    const { delivered, retries, held, quarantined } = forwarder.state().counters;
+    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
+      results[result] = (results[result] ?? 0) + count;
+    }
+  }
+  return results;
 }

@@ -93,7 +93,8 @@ export class Connections {
   }
 }
 
-class ProxyTunnel {
+/** The way through an HTTP proxy. */
+export class ProxyTunnel {
   readonly #proxy: ProxyConfig;
   readonly #connectMs: number;
   readonly #pool: Pool;

@@ -178,7 +178,8 @@ class DicomWebClient implements ArchiveClient {
   line(): ArchiveLine {
     const endsAt = this.#line.certificateEndsAt;
     const tlsDaysLeft = endsAt === null ? null : Math.floor((endsAt - this.#clock.now()) / msPerDay);
-    return { tlsDaysLeft, bytesSent: this.#bytesSent, answeredAt: this.#line.answeredAt };
+    const { answeredAt, clockOffsetMs } = this.#line;
+    return { tlsDaysLeft, bytesSent: this.#bytesSent, answeredAt, clockOffsetMs };
   }
 
   close(): Promise<void> {

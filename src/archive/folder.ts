@@ -264,7 +264,7 @@ class FolderClient implements ArchiveClient {
   }
 }
 
-function folderFault(error: unknown): ReturnType<typeof requestFault> {
+export function folderFault(error: unknown): ReturnType<typeof requestFault> {
   const code = systemErrorCode(error);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return { code: 'FOLDER_NOT_WRITABLE' };
   return requestFault(error);

@@ -90,6 +90,7 @@ class ClientPerRequest {
 export class HttpLine {
   readonly #connections: Connections;
   readonly #pool: Pool | ClientPerRequest;
+  #clockOffsetMs: number | null = null;
 
   constructor(origin: string, options: Omit<ConnectorOptions, 'connectMs'>, limits: LineLimits) {
     this.#connections = new Connections({ ...options, connectMs: limits.connectMs });
@@ -123,7 +124,14 @@ export class HttpLine {
     });
     // An answer that is dropped or cut reports that as an error event as well; the reader sees it anyway.
     answer.body.on('error', () => {});
+    const date = Date.parse(headerOf(answer, 'date') ?? '');
+    if (!Number.isNaN(date)) this.#clockOffsetMs = date - Date.now();
     return answer;
+  }
+
+  /** How much the server's clock (its Date header, in whole seconds) is ahead of ours; null before it said so. */
+  get clockOffsetMs(): number | null {
+    return this.#clockOffsetMs;
   }
 
   /** When the server certificate last seen ends (ms since the epoch), or null. */

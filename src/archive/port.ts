@@ -123,6 +123,8 @@ export interface ArchiveLine {
   readonly bytesSent: number;
   /** When it last answered anything at all (monotonic milliseconds), null before the first answer. */
   readonly answeredAt: number | null;
+  /** How far its clock is ahead of ours by its last answer, to a second; null or absent where it does not say. */
+  readonly clockOffsetMs?: number | null;
 }
 
 /** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */

@@ -32,6 +32,10 @@ export class SignedLine {
     return this.#answeredAt;
   }
 
+  get clockOffsetMs(): number | null {
+    return this.#line.clockOffsetMs;
+  }
+
   get certificateEndsAt(): number | null {
     return this.#line.certificateEndsAt;
   }

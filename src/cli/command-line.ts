@@ -9,6 +9,7 @@ import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
+import { addBundleCommand, addDestinationCommands } from './tool-commands.ts';
 import { addCompressionCommands, addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
 
 const usageErrors = /^(?:CONFIG_|DATA_|USAGE|CONTROL_BAD_COMMAND$)/;
@@ -105,9 +106,11 @@ function createProgram(): Command {
   addQueueCommands(program);
   addBandwidthCommands(program);
   addCompressionCommands(program);
+  addDestinationCommands(program);
   addUpkeepCommands(program);
   addAuthCommands(program);
   addReceiptCommands(program);
+  addBundleCommand(program);
 
   program
     .command('version')

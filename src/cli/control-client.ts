@@ -1,5 +1,6 @@
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
+import type { LineReport } from '../health/line-test.ts';
 import type { StatusReport } from '../health/status.ts';
 import type {
   BandwidthView,
@@ -12,6 +13,8 @@ import type {
 } from '../web/operator.ts';
 
 const answerMs = 30_000;
+/** Each hop may take its time-out. */
+const lineTestMs = 120_000;
 /** A scrub reads every object on the disk. */
 const scrubMs = 24 * 3_600_000;
 
@@ -73,6 +76,32 @@ export class ControlClient implements AsyncDisposable {
     return this.#count('/compression/forget', destination === null ? {} : { destination });
   }
 
+  async pause(destination: string): Promise<void> {
+    await this.#count('/destinations/pause', { destination });
+  }
+
+  async resume(destination: string): Promise<void> {
+    await this.#count('/destinations/resume', { destination });
+  }
+
+  testLine(destination: string): Promise<LineReport> {
+    return this.#post('/destinations/test', { destination }, lineTestMs);
+  }
+
+  async bundleContents(): Promise<readonly { readonly name: string; readonly about: string }[]> {
+    const { parts } = await this.#get<{ parts: { name: string; about: string }[] }>(
+      '/support-bundle/contents',
+    );
+    return parts;
+  }
+
+  /** A `.tar.gz`. */
+  bundle(): Promise<Buffer> {
+    return this.#ask('GET', '/support-bundle', null, answerMs, async (body) =>
+      Buffer.from(await body.arrayBuffer()),
+    );
+  }
+
   scrub(): Promise<ScrubReport> {
     return this.#post('/scrub', {}, scrubMs);
   }
@@ -116,19 +145,29 @@ export class ControlClient implements AsyncDisposable {
     return count;
   }
 
+  #request<T>(method: 'GET' | 'POST', path: string, body: string | null, waitMs: number): Promise<T> {
+    return this.#ask(method, path, body, waitMs, async (answer) => (await answer.json()) as T);
+  }
+
   /** @throws GantryError the gateway's own, or CONTROL_NOT_RUNNING, CONTROL_DENIED, CONTROL_NO_ANSWER */
-  async #request<T>(method: 'GET' | 'POST', path: string, body: string | null, waitMs: number): Promise<T> {
-    let answer: { status: number; json: unknown };
+  async #ask<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | null,
+    waitMs: number,
+    read: (answer: Dispatcher.ResponseData['body']) => Promise<T>,
+  ): Promise<T> {
+    let refusal: unknown;
     try {
       const headers = body === null ? {} : { 'content-type': 'application/json' };
       const signal = AbortSignal.timeout(waitMs);
       const response = await this.#http.request({ method, path, headers, body, signal });
-      answer = { status: response.statusCode, json: await response.body.json() };
+      if (response.statusCode === 200) return await read(response.body);
+      refusal = await response.body.json();
     } catch (error) {
       throw connectFailure(error);
     }
-    if (answer.status !== 200) throw answeredFailure(answer.json);
-    return answer.json as T;
+    throw answeredFailure(refusal);
   }
 }
 

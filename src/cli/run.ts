@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { GantryError } from '../base/errors.ts';
 import { createLog, type Log, type LogLevel } from '../base/log.ts';
+import { LogRing } from '../base/log-ring.ts';
 import { version } from '../base/version.ts';
 import { formatProblems } from '../config/check.ts';
 import { ConfigRejectedError } from '../config/store.ts';
@@ -18,10 +19,16 @@ export interface RunOptions {
 
 /** Runs until SIGTERM or SIGINT; resolves once everything has stopped. */
 export async function run(options: RunOptions): Promise<void> {
-  const log = createLog(options.logLevel);
+  const recent = new LogRing();
+  const log = createLog(options.logLevel, {
+    write: (line) => {
+      process.stdout.write(line);
+      recent.write(line);
+    },
+  });
   const stopSignals = listenToStopSignals();
   logTheUnforeseen(log);
-  const gateway = await start(options, log);
+  const gateway = await start(options, log, recent);
   tidyAfterStart();
   log.info(
     {
@@ -61,13 +68,14 @@ function logTheUnforeseen(log: Log): void {
   });
 }
 
-async function start({ data, config }: RunOptions, log: Log): Promise<Gateway> {
+async function start({ data, config }: RunOptions, log: Log, recent: LogRing): Promise<Gateway> {
   const configText = config === undefined ? null : await readConfigFile(config);
   try {
     return await Gateway.start({
       dataDirectory: resolve(data),
       configText,
       log,
+      recentLog: () => recent.lines(),
       died: (error) => {
         log.error(
           { code: 'DIED', error },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bandwidth } from './document-bandwidth.ts';
 import { dimseDestination } from './document-dimse.ts';
 import { folderDestination } from './document-folder.ts';
-import { batch, clientCertificate } from './document-line.ts';
+import { allowTestStudy, batch, clientCertificate } from './document-line.ts';
 import { auth } from './document-sign-in.ts';
 import { profileNames } from './profiles.ts';
 import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
@@ -64,6 +64,7 @@ const stowDestination = z
       .default(8)
       .describe('Requests at the same time, at most; how many there are is measured.'),
     bandwidth,
+    allowTestStudy,
     http2: z.boolean().default(false).describe('Use HTTP/2 where the archive offers it.'),
   })
   .superRefine((entry, context) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bandwidth } from './document-bandwidth.ts';
-import { batch, clientCertificate } from './document-line.ts';
+import { allowTestStudy, batch, clientCertificate } from './document-line.ts';
 import { aeTitle, filePath, peerHost, peerPort } from './values.ts';
 
 const tls = z
@@ -37,6 +37,7 @@ export const dimseDestination = z
       ),
     batch,
     bandwidth,
+    allowTestStudy,
     parallel: z.int().min(1).max(16).default(2).describe('Associations at the same time.'),
   })
   .describe('One PACS.');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defaultLayout, layoutFault } from '../dicom/folder-layout.ts';
+import { allowTestStudy } from './document-line.ts';
 import { filePath } from './values.ts';
 
 const layout = z.string().superRefine((text, context) => {
@@ -19,5 +20,6 @@ export const folderDestination = z
       .describe(
         'Where in the folder an image goes: levels parted by "/", of letters, digits, "-", "_", "." and of {study} {series} {instance} (UIDs), {studyHash} {instanceHash}, {date} (of receipt, YYYYMMDD), {modality} and {callingAe}. The last level holds {instance} or {instanceHash}.',
       ),
+    allowTestStudy,
   })
   .describe('One folder. Every file is read back and compared byte for byte.');

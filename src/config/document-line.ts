@@ -25,3 +25,10 @@ export const batch = z
   })
   .prefault({})
   .describe('How much travels in one request.');
+
+export const allowTestStudy = z
+  .boolean()
+  .default(false)
+  .describe(
+    'Whether a technician may send a labelled test image there (patient "GANTRY^TEST"). It stays among the images of patients until the archive deletes it.',
+  );

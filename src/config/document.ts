@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { compression } from './document-compression.ts';
 import { destination } from './document-destinations.ts';
+import { notify } from './document-notify.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { access, audit, users, web } from './document-web.ts';
@@ -71,11 +72,11 @@ export const modality = z
     host: peerHost
       .nullable()
       .default(null)
-      .describe("The modality's own address. Noted for people; this version does not call modalities."),
+      .describe("The modality's own address, where it can be tested from the page (C-ECHO)."),
     port: peerPort
       .nullable()
       .default(null)
-      .describe("The modality's own DICOM port. Noted for people; this version does not call modalities."),
+      .describe("The modality's own DICOM port, where it takes a C-ECHO."),
     certificate: modalityCertificate,
     priority: z
       .enum(['routine', 'stat'])
@@ -149,7 +150,7 @@ export const documentShape = z
     access,
     audit,
     network: reserved('Network settings of the box.'),
-    notify: reserved('Who is told about trouble.'),
+    notify,
     remote: reserved('Remote configuration.'),
   })
   .describe('Configuration of one Gantry box.');

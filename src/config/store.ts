@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type Adapter, Low } from 'lowdb';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import { checkConfigText, type LocatedProblem } from './check.ts';
+import type { ConfigProblem } from './problems.ts';
 import { type Config, parseConfig } from './schema.ts';
+import { entryName } from './values.ts';
 
 /** One sealed file. `write` resolves once the new content is durable; a crash leaves the old or the new one. */
 export interface SealedFile {
@@ -14,7 +17,7 @@ export interface SealedFile {
 
 /** What the sealed file holds. */
 interface StoredDocument {
-  /** Counts imports; 0 before the first. */
+  /** Counts imports and changes; 0 before the first. */
   readonly generation: number;
   /** SHA-256 (hex) of the file last imported; null before the first. */
   readonly importedFileSha256: string | null;
@@ -22,12 +25,30 @@ interface StoredDocument {
   readonly importedAt: number | null;
   /** The document as it was written: defaults are filled in when it is read, so that they follow the version. */
   readonly config: unknown;
+  /** What was changed since the last import, as paths such as `modalities.ct1`; none in files of old versions. */
+  readonly changes?: readonly ConfigPath[];
+  /** When this generation came about, milliseconds since the epoch. */
+  readonly changedAt?: number | null;
+  /** Changes that the last import undid. */
+  readonly undone?: readonly string[];
 }
 
 export interface CurrentConfig {
   readonly config: Config;
   readonly generation: number;
+  /** What made this generation: a `--config` file, or a change made on the page. */
+  readonly origin: 'file' | 'page';
+  /** Milliseconds since the epoch. */
+  readonly changedAt: number | null;
+  /** What was changed on the page and is not so any more, because the file imported last says otherwise. */
+  readonly undone: readonly string[];
 }
+
+/** A section of the document and the name of an entry in it. */
+export type ConfigPath = readonly [section: 'modalities', name: string];
+
+/** The document as it was written, without defaults. */
+export type RawDocument = Readonly<Record<string, unknown>>;
 
 /** A configuration file that was not taken; the problems say why. */
 export class ConfigRejectedError extends GantryError {
@@ -73,7 +94,10 @@ class SealedAdapter implements Adapter<StoredDocument> {
 export class ConfigStore {
   readonly #database: Low<StoredDocument>;
   readonly #clock: Clock;
+  readonly #listeners = new Set<() => void>();
   #parsed: Config | null = null;
+  /** One change after the other: each sees what the one before it made. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   private constructor(database: Low<StoredDocument>, clock: Clock) {
     this.#database = database;
@@ -105,27 +129,122 @@ export class ConfigStore {
     const checked = checkConfigText(text);
     if (!checked.ok) throw new ConfigRejectedError(checked.problems, this.#parsed !== null);
     const before = this.#database.data;
-    this.#database.data = {
-      generation: before.generation + 1,
-      importedFileSha256: sha256,
-      importedAt: this.#clock.now(),
-      config: checked.document,
-    };
+    const now = this.#clock.now();
+    const document = checked.document as RawDocument;
+    await this.#replace(
+      {
+        generation: before.generation + 1,
+        importedFileSha256: sha256,
+        importedAt: now,
+        config: document,
+        changes: [],
+        changedAt: now,
+        undone: undoneBy(document, before),
+      },
+      checked.config,
+    );
+    return 'imported';
+  }
+
+  /**
+   * Changes one entry of the document in use; durable once it resolves, and then told to {@link onChange}. The
+   * `--config` file does not undo it before that file itself is changed: then the file counts.
+   * @param edit gives the new entry from the one there is
+   * @throws GantryError CONFIG_CHANGE_INVALID where the whole would not be valid; whatever `edit` throws
+   */
+  change(path: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
+    const changed = this.#changing.then(() => this.#change(path, edit));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #change([section, name]: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
+    // Asked here as well: zod leaves out a key such as "__proto__" in silence.
+    if (!entryName.safeParse(name).success) throw changeInvalid([unusableName]);
+    const before = this.#database.data;
+    const document = (before.config ?? {}) as RawDocument;
+    const entries = (document[section] ?? {}) as RawDocument;
+    const entry = edit(Object.hasOwn(entries, name) ? entries[name] : undefined);
+    const next = { ...document, [section]: { ...entries, [name]: entry } };
+    const parsed = parseConfig(next);
+    if (!parsed.ok) throw changeInvalid(parsed.problems);
+    const others = (before.changes ?? []).filter(([one, other]) => one !== section || other !== name);
+    await this.#replace(
+      {
+        ...before,
+        generation: before.generation + 1,
+        config: next,
+        changes: [...others, [section, name]],
+        changedAt: this.#clock.now(),
+      },
+      parsed.config,
+    );
+    return this.current();
+  }
+
+  async #replace(next: StoredDocument, config: Config): Promise<void> {
+    const before = this.#database.data;
+    this.#database.data = next;
     try {
       await this.#database.write();
     } catch (error) {
       this.#database.data = before;
       throw error;
     }
-    this.#parsed = checked.config;
-    return 'imported';
+    this.#parsed = config;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls back when another configuration is in use. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The document in use as it was written, without defaults. Null before the first import. */
+  document(): RawDocument | null {
+    return this.#database.data.config as RawDocument | null;
   }
 
   /** @throws GantryError CONFIG_MISSING before the first import, CONFIG_OUTDATED after an upgrade that broke it */
   current(): CurrentConfig {
-    if (this.#parsed !== null) return { config: this.#parsed, generation: this.#database.data.generation };
-    throw this.#database.data.config === null ? configMissing() : configOutdated();
+    const { generation, config, changes = [], changedAt, importedAt, undone = [] } = this.#database.data;
+    if (this.#parsed === null) throw config === null ? configMissing() : configOutdated();
+    return {
+      config: this.#parsed,
+      generation,
+      origin: changes.length > 0 ? 'page' : 'file',
+      changedAt: changedAt ?? importedAt,
+      undone,
+    };
   }
+}
+
+/** What was changed on the page and stands differently, or not at all, in a file that is imported. */
+function undoneBy(document: RawDocument, { changes = [], config }: StoredDocument): string[] {
+  const entryOf = (from: unknown, [section, name]: ConfigPath): unknown => {
+    const entries = ((from as RawDocument | null)?.[section] ?? {}) as RawDocument;
+    return Object.hasOwn(entries, name) ? entries[name] : undefined;
+  };
+  return changes
+    .filter((path) => !isDeepStrictEqual(entryOf(document, path), entryOf(config, path)))
+    .map((path) => path.join('.'));
+}
+
+const unusableName: ConfigProblem = {
+  path: 'the name',
+  cause: 'is not a usable one',
+  suggestion: `Use ${entryName.description ?? ''}.`,
+};
+
+function changeInvalid(problems: readonly ConfigProblem[]): GantryError {
+  const [first] = problems;
+  return new GantryError({
+    code: 'CONFIG_CHANGE_INVALID',
+    kind: 'permanent',
+    message: `This cannot be set: ${first?.path ?? 'the document'} ${first?.cause ?? 'is not valid'}.`,
+    nextStep: first?.suggestion || 'Correct what was entered, and try again.',
+  });
 }
 
 const howToBegin = 'Start with "--config FILE"; deploy/config.example.json is a place to begin.';
@@ -157,14 +276,15 @@ function readDocument(plain: Buffer): StoredDocument | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { generation, importedFileSha256, importedAt, config } = value as Partial<StoredDocument>;
+  const stored = value as Partial<StoredDocument>;
+  const { generation, importedFileSha256, importedAt, config } = stored;
   if (
     typeof generation !== 'number' ||
     typeof importedFileSha256 !== 'string' ||
     typeof importedAt !== 'number'
   )
     return null;
-  return { generation, importedFileSha256, importedAt, config: config ?? null };
+  return { ...stored, generation, importedFileSha256, importedAt, config: config ?? null };
 }
 
 function damaged(): GantryError {

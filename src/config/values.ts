@@ -186,3 +186,6 @@ export const proxyUrl = httpUrl.refine(
     'Use scheme, host and port only, such as "http://proxy.example:3128".',
   ),
 );
+
+/** Where notices go: no patient data, but a token, and the state of the box. */
+export const noticeUrl = httpUrl;

@@ -94,6 +94,11 @@ export class Keyring {
     return this.#keystore.boxId;
   }
 
+  /** Since when the present epoch is in use, milliseconds since the epoch of the clock. */
+  get epochSince(): number {
+    return this.#current?.createdAt ?? 0;
+  }
+
   /** Written into the spool's volume marker, so that another volume in its place is noticed. */
   get volumeId(): string {
     return this.#keystore.volumeId;

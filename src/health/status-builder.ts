@@ -1,5 +1,7 @@
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
 import type { Reason } from '../base/errors.ts';
+import { safeTo } from './safe-to.ts';
 import type {
   DestinationReport,
   MachineReport,
@@ -9,6 +11,7 @@ import type {
   RejectionReport,
   StatusReport,
 } from './status.ts';
+import { clockFacts } from './network-report.ts';
 import { type DestinationFacts, judge } from './verdict.ts';
 
 /** What the gateway gathers from its rooms. Times are milliseconds since the epoch. */
@@ -17,7 +20,15 @@ export interface StatusInputs {
   readonly startedAt: number;
   readonly version: string;
   readonly site: StatusReport['site'];
-  readonly configGeneration: number;
+  readonly config: {
+    readonly generation: number;
+    readonly origin: 'file' | 'page';
+    readonly changedAt: number | null;
+    readonly undone: readonly string[];
+  };
+  readonly box: StatusReport['box'];
+  readonly drain: StatusReport['drain'];
+  readonly events: StatusReport['events'];
   /** Why the configuration file given last was not taken; null where it was. */
   readonly configRejected: RejectionReport | null;
   readonly counts: CountsInput;
@@ -37,6 +48,9 @@ export interface StatusInputs {
   readonly destinations: Readonly<Record<string, DestinationInput>>;
   readonly disk: StatusReport['disk'];
   readonly compression: CompressionReport | null;
+  readonly staleAddresses: readonly StaleAddress[];
+  /** By destination: how far its archive's clock is ahead, null where it does not say. */
+  readonly clockOffsetsMs: Readonly<Record<string, number | null>>;
   readonly machine: MachineReport | null;
   readonly web: StatusReport['web'];
 }
@@ -54,6 +68,7 @@ export interface CountsInput {
 
 export interface SenderCountsInput {
   readonly received: number;
+  readonly receivedToday: number;
   readonly lastReceivedAt: number;
 }
 
@@ -136,6 +151,7 @@ const removed: Omit<DestinationInput, 'state'> = {
 export function buildStatus(inputs: StatusInputs): StatusReport {
   const { counts, intake, disk } = inputs;
   const destinations = gatherDestinations(inputs);
+  const modalities = Object.fromEntries(gatherModalities(inputs));
   const judgement = judge({
     now: inputs.now,
     timeZone: inputs.site.timeZone,
@@ -145,24 +161,46 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
     queue: counts.queue,
     totals: counts.totals,
     destinations: Object.fromEntries(destinations),
+    modalities,
   });
   return {
     ...judgement,
+    safeTo: safeTo({
+      associations: intake.associations,
+      diskState: disk.state,
+      queued: counts.queue.instances,
+      totals: counts.totals,
+      destinations: Object.fromEntries(destinations),
+    }),
     site: inputs.site,
     time: iso(inputs.now),
     startedAt: iso(inputs.startedAt),
     queue: counts.queue,
+    drain: inputs.drain,
     totals: counts.totals,
     intake: { ...intake, refusals: intake.refusals.map(refusalReport) },
-    modalities: Object.fromEntries([...gatherModalities(inputs), ...gatherUnknownCallers(inputs)]),
+    modalities: { ...modalities, ...Object.fromEntries(gatherUnknownCallers(inputs)) },
     destinations: Object.fromEntries(destinations.map(([name, facts]) => [name, destinationReport(facts)])),
     disk,
     compression: inputs.compression,
+    staleAddresses: inputs.staleAddresses,
+    clock: clockReport(inputs),
     machine: inputs.machine,
-    config: { generation: inputs.configGeneration, rejected: inputs.configRejected },
+    box: inputs.box,
+    events: inputs.events,
+    config: {
+      ...inputs.config,
+      changedAt: isoOrNull(inputs.config.changedAt),
+      rejected: inputs.configRejected,
+    },
     web: inputs.web,
     version: inputs.version,
   };
+}
+
+function clockReport({ now, clockOffsetsMs }: StatusInputs): StatusReport['clock'] {
+  const { offsetSeconds, trusted } = clockFacts(now, null, clockOffsetsMs);
+  return { offsetSeconds, trusted };
 }
 
 type GatheredDestination = DestinationFacts & DestinationCountsInput & Omit<DestinationInput, 'state'>;
@@ -266,6 +304,7 @@ function senderReport(
     lastHeardAt: heard > 0 ? iso(heard) : null,
     lastReceivedAt: isoOrNull(lastReceivedAt),
     received: count?.received ?? 0,
+    receivedToday: count?.receivedToday ?? 0,
     lastRefusal: input.lastRefusal === null ? null : refusalReport(input.lastRefusal),
   };
 }

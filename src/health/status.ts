@@ -1,5 +1,7 @@
 import type { Reason } from '../base/errors.ts';
+import type { StaleAddress } from './address-memory.ts';
 import type { CompressionReport } from './compression.ts';
+import type { ClockFacts } from './network-report.ts';
 
 export type Verdict = 'working' | 'degraded' | 'down';
 
@@ -10,6 +12,10 @@ export interface StatusReport {
   readonly reason: string;
   /** What to do next, or null where nothing is to be done. */
   readonly nextStep: string | null;
+  /** Which rule spoke, and what it spoke about: enough to say it in another language. */
+  readonly code: string;
+  readonly about: VerdictAbout;
+  readonly safeTo: SafeToReport;
   readonly site: { readonly name: string; readonly timeZone: string };
   readonly time: string;
   readonly startedAt: string;
@@ -19,6 +25,7 @@ export interface StatusReport {
     readonly bytes: number;
     readonly oldestAgeSeconds: number;
   };
+  readonly drain: DrainReport;
   readonly totals: {
     readonly received: number;
     readonly delivered: number;
@@ -62,9 +69,20 @@ export interface StatusReport {
   };
   /** Lossless compression on the way out; null where this box has no codec at work. */
   readonly compression: CompressionReport | null;
+  /** Modalities that call an address this box no longer has: they have to be told the new one. */
+  readonly staleAddresses: readonly StaleAddress[];
+  readonly clock: Pick<ClockFacts, 'offsetSeconds' | 'trusted'>;
   readonly machine: MachineReport | null;
+  readonly box: BoxReport;
+  /** What happened since start, newest first. */
+  readonly events: readonly EventReport[];
   readonly config: {
     readonly generation: number;
+    /** What made this generation: a `--config` file, or a change made on the page. */
+    readonly origin: 'file' | 'page';
+    readonly changedAt: string | null;
+    /** Entries changed on the page that the file taken over since says otherwise about, e.g. `modalities.ct1`. */
+    readonly undone: readonly string[];
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };
@@ -73,6 +91,56 @@ export interface StatusReport {
     readonly https: HttpsReport | null;
   };
   readonly version: string;
+}
+
+export interface VerdictAbout {
+  /** The destination or modality it is about, by name. */
+  readonly name: string | null;
+  readonly cause: Reason | null;
+  /** How many images. */
+  readonly count: number | null;
+  /** Since when, or until when. */
+  readonly at: string | null;
+}
+
+/** Whether something may be done to the box now, and why. */
+export interface Permission {
+  readonly safe: boolean;
+  readonly code: string;
+  readonly words: string;
+  /** How many images, or how many devices, that is about. */
+  readonly count: number;
+}
+
+export interface SafeToReport {
+  readonly switchOff: Permission;
+  readonly replaceDisk: Permission;
+}
+
+/** How fast what waits becomes less. */
+export interface DrainReport {
+  /** Sent to all archives over the last minute, bytes a second; null where nothing was. */
+  readonly bytesPerSecond: number | null;
+  /** Until nothing waits; null while it does not become less, or not steadily. */
+  readonly etaSeconds: number | null;
+}
+
+export interface BoxReport {
+  /** To be read out on the phone. */
+  readonly id: string;
+  /** How the key that opens all others is kept, and since when the present day's key is in use. */
+  readonly keys: { readonly rootKey: 'file'; readonly epochSince: string };
+}
+
+/** Something that happened; PHI-free. */
+export interface EventReport {
+  readonly at: string;
+  /** `good`: put right. */
+  readonly tone: 'info' | 'good' | 'warn' | 'bad';
+  readonly code: string;
+  /** Whom or what it is about: a destination, a modality, an address. */
+  readonly subject: string | null;
+  readonly words: string;
 }
 
 export interface HttpsReport {
@@ -148,6 +216,8 @@ export interface ModalityReport {
   readonly lastHeardAt: string | null;
   readonly lastReceivedAt: string | null;
   readonly received: number;
+  /** Since midnight at the site. */
+  readonly receivedToday: number;
   readonly lastRefusal: RefusalReport | null;
 }
 

@@ -1,15 +1,13 @@
 import type { TlsCertificateReport } from './status.ts';
-import type { Judgement, VerdictFacts } from './verdict.ts';
-
-function degraded(reason: string, nextStep: string): Judgement {
-  return { verdict: 'degraded', reason, nextStep };
-}
+import { degraded, type Judgement } from './judgement.ts';
+import type { VerdictFacts } from './verdict.ts';
 
 /** Devices that send over TLS are shut out; the others are not. */
 export function tlsClosed({ intake: { tls } }: VerdictFacts): Judgement | null {
   if (tls === null || tls.open) return null;
   const because = tls.problem?.words ?? 'The DICOM TLS port is being opened.';
   return degraded(
+    'TLS_CLOSED',
     `Not receiving over TLS: ${because} Images sent without TLS are received.`,
     tls.problem?.nextStep ?? 'Wait a minute; if this stays, call IT.',
   );
@@ -20,11 +18,13 @@ export function tlsCertificate(facts: VerdictFacts): Judgement | null {
   const certificate = facts.intake.tls?.certificate ?? null;
   if (certificate?.life === 'expired')
     return degraded(
+      'TLS_EXPIRED',
       `The certificate for DICOM over TLS expired on ${dayText(certificate.notAfter, facts)}; devices may refuse to send.`,
       renewalStep(certificate),
     );
   if (certificate?.life === 'early')
     return degraded(
+      'TLS_EARLY',
       `The certificate for DICOM over TLS is valid only from ${dayText(certificate.notBefore, facts)} on; devices may refuse to send.`,
       `Check the date of this box. If it is right: ${renewalStep(certificate)}`,
     );
@@ -35,6 +35,7 @@ export function tlsCertificate(facts: VerdictFacts): Judgement | null {
 export function tlsFilesRejected({ intake: { tls } }: VerdictFacts): Judgement | null {
   if (tls === null || tls.problem === null || !tls.open) return null;
   return degraded(
+    'TLS_FILES_REJECTED',
     `A changed certificate for DICOM over TLS is not in use: ${tls.problem.words} The one before it stays.`,
     tls.problem.nextStep,
   );
@@ -44,6 +45,7 @@ export function tlsRenewal(facts: VerdictFacts): Judgement | null {
   const certificate = facts.intake.tls?.certificate ?? null;
   if (certificate?.life !== 'renew') return null;
   return degraded(
+    'TLS_RENEW',
     `The certificate for DICOM over TLS ends on ${dayText(certificate.notAfter, facts)}; it works until then.`,
     renewalStep(certificate),
   );

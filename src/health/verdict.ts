@@ -1,5 +1,13 @@
 import type { Reason } from '../base/errors.ts';
-import type { DestinationReport, RejectionReport, StatusReport, TlsReport, Verdict } from './status.ts';
+import { type About, degraded, type Judgement } from './judgement.ts';
+import type {
+  DestinationReport,
+  ModalityReport,
+  RefusalReport,
+  RejectionReport,
+  StatusReport,
+  TlsReport,
+} from './status.ts';
 import { tlsCertificate, tlsClosed, tlsFilesRejected, tlsRenewal } from './verdict-tls.ts';
 
 /** What the verdict is drawn from. Times are milliseconds since the epoch. */
@@ -16,6 +24,7 @@ export interface VerdictFacts {
   readonly queue: { readonly instances: number };
   readonly totals: Pick<StatusReport['totals'], 'received' | 'quarantined' | 'conflicts' | 'held'>;
   readonly destinations: Readonly<Record<string, DestinationFacts>>;
+  readonly modalities: Readonly<Record<string, Pick<ModalityReport, 'lastHeardAt' | 'lastRefusal'>>>;
 }
 
 export interface DestinationFacts
@@ -30,14 +39,11 @@ export interface DestinationFacts
   readonly cannotVerifySince: number | null;
 }
 
-export interface Judgement {
-  readonly verdict: Verdict;
-  readonly reason: string;
-  readonly nextStep: string | null;
-}
-
 /** A line that drops for a moment is no news. */
 export const unreachableGraceMs = 120_000;
+
+/** A refusal that nothing followed for so long is history: the device may be switched off. */
+const refusalNewsMs = 24 * 3_600_000;
 
 /** The reason code of a destination that a person has paused. */
 const pausedByOperator = 'PAUSED_BY_OPERATOR';
@@ -54,6 +60,7 @@ const rules: readonly ((facts: VerdictFacts) => Judgement | null)[] = [
   tlsCertificate,
   tlsFilesRejected,
   configRejected,
+  modalityRefused,
   conflicts,
   quarantined,
   held,
@@ -68,10 +75,6 @@ export function judge(facts: VerdictFacts): Judgement {
     if (judgement !== null) return judgement;
   }
   return working(facts);
-}
-
-function degraded(reason: string, nextStep: string): Judgement {
-  return { verdict: 'degraded', reason, nextStep };
 }
 
 function intakeClosed(facts: VerdictFacts): Judgement | null {
@@ -90,20 +93,34 @@ function intakeClosed(facts: VerdictFacts): Judgement | null {
     ok: [words(facts.intake.reason), 'Call IT and read out this message.'],
   };
   const [cause, nextStep] = because[facts.disk.state];
-  return { verdict: 'down', reason: `Not receiving: ${cause}${safeHere(facts, false)}.`, nextStep };
+  return {
+    ...degraded('NOT_RECEIVING', `Not receiving: ${cause}${safeHere(facts, false)}.`, nextStep, {
+      cause: facts.intake.reason,
+    }),
+    verdict: 'down',
+  };
 }
 
 function destinationPaused(facts: VerdictFacts): Judgement | null {
-  const [name, destination] = find(facts, ({ state }) => state === 'paused') ?? [];
-  if (destination === undefined) return null;
+  const found = find(facts, ({ state }) => state === 'paused');
+  if (found === null) return null;
+  const [name, destination] = found;
   const said = `Not sending to "${name}": ${words(destination.reason)}${safeHere(facts, true)}.`;
+  const about = { name, cause: destination.reason };
   if (destination.reason?.code === pausedByOperator)
-    return degraded(said, 'Resume it when the reason for the pause is gone.');
+    return degraded('PAUSED', said, 'Resume it when the reason for the pause is gone.', about);
   if (destination.reason?.code.endsWith('_UNREADABLE') === true)
-    return degraded(said, 'Call IT: Gantry must be able to read it. Sending resumes by itself once it can.');
+    return degraded(
+      'SECRET_UNREADABLE',
+      said,
+      'Call IT: Gantry must be able to read it. Sending resumes by itself once it can.',
+      about,
+    );
   return degraded(
+    'ARCHIVE_SIGN_IN',
     said,
     `Call IT: check the address and the sign-in of "${name}". Sending resumes by itself once they are right.`,
+    about,
   );
 }
 
@@ -113,8 +130,10 @@ function destinationUnreached(facts: VerdictFacts): Judgement | null {
   if (found === null) return null;
   const [name, { reason }] = found;
   return degraded(
+    'ARCHIVE_NOT_REACHED',
     `No connection to "${name}" yet: ${words(reason)}${safeHere(facts, true)}.`,
     `Check the Internet line, then the address and the certificates set for "${name}". It is tried again by itself.`,
+    { name, cause: reason },
   );
 }
 
@@ -129,40 +148,74 @@ function destinationSilent(facts: VerdictFacts): Judgement | null {
   const [name, { reason, stateSince }] = found;
   const since = stateSince === null ? '' : ` since ${timeText(stateSince, facts)}`;
   return degraded(
+    'ARCHIVE_SILENT',
     `Not sending to "${name}"${since}: ${words(reason)}${safeHere(facts, true)}.`,
     `Check the Internet line, then ask IT whether "${name}" is running. Sending resumes by itself.`,
+    { name, cause: reason, at: stateSince },
   );
 }
 
 function destinationRemoved(facts: VerdictFacts): Judgement | null {
-  const [name, destination] =
-    find(facts, ({ state, queued, delivered }) => state === 'removed' && queued + delivered > 0) ?? [];
-  if (destination === undefined) return null;
+  const found = find(facts, ({ state, queued, delivered }) => state === 'removed' && queued + delivered > 0);
+  if (found === null) return null;
+  const [name, destination] = found;
   const waiting = destination.queued + destination.delivered;
   return degraded(
+    'DESTINATION_REMOVED',
     `${images(waiting)} ${waiting === 1 ? 'waits' : 'wait'} for "${name}", which is no longer configured.`,
     `Put "${name}" back into the configuration, or discard them with "gantry queue discard".`,
+    { name, count: waiting },
   );
 }
 
 function diskLow(facts: VerdictFacts): Judgement | null {
   if (facts.disk.state === 'ok') return null;
   return degraded(
+    'DISK_LOW',
     `The disk is nearly full${roomText(facts)}.`,
     'Call IT: keep verified images for fewer hours ("keepVerifiedHours"), or give this box a larger disk.',
   );
 }
 
 function configRejected({ configRejected: rejected }: VerdictFacts): Judgement | null {
-  return rejected === null ? null : degraded(rejected.words, rejected.nextStep);
+  return rejected === null
+    ? null
+    : degraded('CONFIG_REJECTED', rejected.words, rejected.nextStep, { cause: rejected });
+}
+
+/** A modality of ours that cannot send: whoever stands at it looks here first. */
+function modalityRefused({ now, modalities }: VerdictFacts): Judgement | null {
+  for (const [name, one] of Object.entries(modalities)) {
+    const refusal = one.lastRefusal;
+    if (refusal?.kind !== 'rejected' || !isRefusedNow(one) || !isRecent(refusal, now)) continue;
+    const cause = { code: refusal.code, words: refusal.reason };
+    return degraded(
+      'MODALITY_REFUSED',
+      `"${name}" called and was refused: ${words(cause)}.`,
+      refusal.nextStep,
+      { name, cause, at: Date.parse(refusal.at) },
+    );
+  }
+  return null;
+}
+
+function isRecent({ at }: RefusalReport, now: number): boolean {
+  return now - Date.parse(at) < refusalNewsMs;
+}
+
+function isRefusedNow({ lastHeardAt, lastRefusal }: VerdictFacts['modalities'][string]): boolean {
+  if (lastRefusal === null) return false;
+  return lastHeardAt === null || Date.parse(lastRefusal.at) >= Date.parse(lastHeardAt);
 }
 
 function conflicts(facts: VerdictFacts): Judgement | null {
   const count = facts.totals.conflicts;
   if (count === 0) return null;
   return degraded(
+    'CONFLICTS',
     `${images(count)} arrived under an identity that is already taken by a different image; both are kept.`,
     'Call IT: list them with "gantry queue ls" and decide with "gantry queue resolve".',
+    { count },
   );
 }
 
@@ -170,8 +223,10 @@ function quarantined(facts: VerdictFacts): Judgement | null {
   const count = facts.totals.quarantined;
   if (count === 0) return null;
   return degraded(
+    'QUARANTINED',
     `${images(count)} ${were(count)} refused by the archive and ${are(count)} kept on this box.`,
     'Call IT: see why with "gantry queue ls", then "gantry queue retry" or "gantry queue discard".',
+    { count },
   );
 }
 
@@ -179,8 +234,10 @@ function held(facts: VerdictFacts): Judgement | null {
   const count = facts.totals.held;
   if (count === 0) return null;
   return degraded(
+    'HELD',
     `${images(count)} ${are(count)} held back and ${are(count)} safe on this box.`,
     'Call IT: see why with "gantry queue ls", then "gantry queue release" or "gantry queue discard".',
+    { count },
   );
 }
 
@@ -193,24 +250,26 @@ function cannotVerify(facts: VerdictFacts): Judgement | null {
   if (found === null) return null;
   const [name, destination] = found;
   return degraded(
+    'CANNOT_VERIFY',
     `Sent to "${name}", but it cannot be checked there: ${words(destination.cannotVerify)}.`,
     `Call IT: this box needs the right to read back from "${name}". Until then its images are kept here.`,
+    { name, cause: destination.cannotVerify },
   );
 }
 
-function allWell(reason: string): Judgement {
-  return { verdict: 'working', reason, nextStep: null };
+function allWell(code: string, reason: string, about: About = {}): Judgement {
+  return { ...degraded(code, reason, '', about), verdict: 'working', nextStep: null };
 }
 
 function working(facts: VerdictFacts): Judgement {
   const destinations = Object.values(facts.destinations);
   if (facts.totals.received === 0) {
     const [untried] = find(facts, ({ state }) => state === 'untried') ?? [];
-    return allWell(
-      untried === undefined
-        ? 'Ready; no image has been received yet.'
-        : `Ready to receive; whether "${untried}" can be reached is being tried.`,
-    );
+    return untried === undefined
+      ? allWell('READY', 'Ready; no image has been received yet.')
+      : allWell('READY_UNTRIED', `Ready to receive; whether "${untried}" can be reached is being tried.`, {
+          name: untried,
+        });
   }
   const onTheirWay = destinations.map(({ queued, delivered }) => queued + delivered);
   const unproven = destinations.some(({ accepted }) => accepted > 0);
@@ -218,11 +277,13 @@ function working(facts: VerdictFacts): Judgement {
   const waiting = Math.max(unproven ? 0 : facts.queue.instances, ...onTheirWay);
   if (waiting > 0)
     return allWell(
+      'ON_THE_WAY',
       `${images(waiting)} ${are(waiting)} on ${waiting === 1 ? 'its' : 'their'} way to the archive.`,
+      { count: waiting },
     );
-  return allWell(
-    unproven ? 'The archive has accepted everything received.' : 'Everything received is in the archive.',
-  );
+  return unproven
+    ? allWell('ALL_ACCEPTED', 'The archive has accepted everything received.')
+    : allWell('ALL_VERIFIED', 'Everything received is in the archive.');
 }
 
 function find(

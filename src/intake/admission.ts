@@ -94,6 +94,14 @@ export class Admission {
     }
   }
 
+  /** The configured modality of this AE title that may call from this address, or null. */
+  modalityOf(callingAeTitle: string, address: string): string | null {
+    const sameTitle = this.#modalities.get(callingAeTitle) ?? [];
+    return (
+      sameTitle.find(({ addresses }) => addresses === null || contains(addresses, address))?.name ?? null
+    );
+  }
+
   /** @param secured null for a connection in clear */
   decide(
     request: AssociationRequest,

@@ -1,11 +1,10 @@
 import type { Clock } from '../base/clock.ts';
-import { errorComment, storeStatuses } from '../dicom/statuses.ts';
-import { parseUid } from '../dicom/uid.ts';
 import type { SpoolIntake } from '../spool/types.ts';
-import type { Admission, AdmissionDecision, Caller } from './admission.ts';
+import { type Admission, type AdmissionDecision, type Caller, plainAddress } from './admission.ts';
 import type { Arrival } from './arrival.ts';
+import type { Attempt, AttemptBook, AttemptFacts } from './attempts.ts';
 import type { AssociationRequest } from './associate-request.ts';
-import { type CommandSet, commandFields, isAnswerless, noDataSet, writeCommandSet } from './command-set.ts';
+import { type CommandSet, commandFields, isAnswerless } from './command-set.ts';
 import { type Fault, faults, ProtocolFault } from './faults.ts';
 import {
   type AcceptedContext,
@@ -18,9 +17,9 @@ import {
 } from './negotiation.ts';
 import type { AdmissionOptions, IntakeLimits, IntakeTimers } from './options.ts';
 import { Patience } from './patience.ts';
-import { writeDataPdu } from './pdu.ts';
 import { type GateHost, PduGate } from './pdu-gate.ts';
 import type { RefusalBook, RefusalKind } from './refusals.ts';
+import { commandForLibrary, unofferedResponse } from './rewritten-commands.ts';
 import { IntakeScp, type LibraryAssociation } from './scp.ts';
 import type { Slots } from './slots.ts';
 import { type StoreAnswer, StoreOperation } from './store.ts';
@@ -34,6 +33,7 @@ export interface House {
   readonly limits: IntakeLimits;
   readonly timers: IntakeTimers;
   readonly refusals: RefusalBook;
+  readonly attempts: AttemptBook;
   readonly tally: Tally;
   readonly associations: Slots;
   /** Connections without an association. */
@@ -73,6 +73,7 @@ export class IntakeAssociation implements GateHost {
   readonly #house: House;
   readonly #rules: HouseRules;
   readonly #address: string;
+  readonly #localAddress: string;
   readonly #openedAt: number;
   readonly #tls: TlsPeer | null;
   readonly #gate: PduGate;
@@ -103,6 +104,7 @@ export class IntakeAssociation implements GateHost {
     this.#house = house;
     this.#rules = rules;
     this.#address = arrival.address;
+    this.#localAddress = plainAddress(arrival.socket.localAddress ?? '');
     this.#openedAt = arrival.openedAt;
     this.#tls = arrival.tls;
     this.#patience = new Patience(house.clock);
@@ -254,6 +256,7 @@ export class IntakeAssociation implements GateHost {
     if (request === null || decision === null) return this.#gate.fail(faults.internal);
     if (!decision.admitted) {
       this.#record('rejected', decision.why);
+      this.#noteAttempt('rejected', decision.why);
       this.#scp?.sendAssociationReject(
         decision.reject.result,
         decision.reject.source,
@@ -271,6 +274,7 @@ export class IntakeAssociation implements GateHost {
     this.#caller = decision.caller;
     const refused = refusedServices(request, answers);
     if (refused !== null) this.#record('refused service', refused);
+    this.#noteAttempt('accepted', refused);
     this.#leave();
     this.#leave = this.#house.associations.take(this.#address);
     this.#gate.accept(contexts.keys());
@@ -343,49 +347,31 @@ export class IntakeAssociation implements GateHost {
   }
 
   #recordEnd(fault: Fault): void {
+    if (this.#decision === null) this.#noteAttempt('closed', fault);
     if (this.#caller === null) return this.#record(fault.abort === null ? 'closed' : 'aborted', fault);
     const harmless = this.#messageUnderWay ? undefined : harmlessAtRest.get(fault);
     this.#record(harmless === undefined ? 'aborted' : 'closed', harmless ?? fault);
   }
 
   #record(kind: RefusalKind, { code, message, nextStep }: Omit<Fault, 'abort'>): void {
-    const decision = this.#decision;
     if (this.#request !== null) this.#proposed ??= proposalNames(this.#request);
-    this.#house.refusals.add({
-      kind,
+    const why = { code, message, nextStep };
+    this.#house.refusals.add({ kind, ...this.#peer(), proposed: this.#proposed, why });
+  }
+
+  #noteAttempt(outcome: Attempt['outcome'], why: AttemptFacts['why']): void {
+    const line = { localAddress: this.#localAddress, overTls: this.#tls !== null };
+    this.#house.attempts.add({ outcome, ...this.#peer(), ...line, why });
+  }
+
+  #peer(): Pick<Attempt, 'address' | 'callingAeTitle' | 'calledAeTitle' | 'modalityName'> {
+    const decision = this.#decision;
+    return {
       address: this.#address,
       callingAeTitle: this.#request?.callingAeTitle ?? '',
       calledAeTitle: this.#request?.calledAeTitle ?? '',
       modalityName:
         decision?.admitted === true ? decision.caller.modalityName : (decision?.modalityName ?? null),
-      proposed: this.#proposed,
-      why: { code, message, nextStep },
-    });
+    };
   }
-}
-
-/** The command as we understood it: nothing a peer made up reaches the library's parser. */
-function commandForLibrary(command: CommandSet): Buffer {
-  return writeCommandSet({
-    AffectedSOPClassUID: parseUid(command.AffectedSOPClassUID ?? ''),
-    CommandField: command.CommandField,
-    MessageID: command.MessageID,
-    Priority: 0,
-    CommandDataSetType: command.hasDataSet ? 0 : noDataSet,
-    AffectedSOPInstanceUID: parseUid(command.AffectedSOPInstanceUID ?? ''),
-  });
-}
-
-/** The answer to an operation that is not offered (PS3.7 Annex C.5.22), as a whole PDU. */
-function unofferedResponse(contextId: number, command: CommandSet): Buffer {
-  const { status, words } = storeStatuses.unrecognizedOperation;
-  const response = writeCommandSet({
-    AffectedSOPClassUID: parseUid(command.AffectedSOPClassUID ?? ''),
-    CommandField: command.CommandField | commandFields.responseBit,
-    MessageIDBeingRespondedTo: command.MessageID,
-    CommandDataSetType: noDataSet,
-    Status: status,
-    ErrorComment: errorComment(words),
-  });
-  return writeDataPdu(contextId, 'command', true, response);
 }

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { SpoolIntake } from '../spool/types.ts';
 import { Admission, plainAddress } from './admission.ts';
 import type { Arrival, Doorway } from './arrival.ts';
+import { type Attempt, AttemptBook, type UnknownCaller } from './attempts.ts';
 import { type House, type HouseRules, IntakeAssociation } from './association.ts';
 import { type Fault, faults } from './faults.ts';
 import {
@@ -80,6 +81,7 @@ export class IntakeListener implements Doorway {
       limits,
       timers,
       refusals: new RefusalBook(deps.clock, this.#log),
+      attempts: new AttemptBook(deps.clock),
       tally: new Tally(deps.clock),
       associations: new Slots(limits.associationsMax, limits.associationsPerPeerMax),
       idleConnections: new Slots(limits.idleConnectionsMax, limits.idleConnectionsPerPeerMax),
@@ -131,6 +133,23 @@ export class IntakeListener implements Doorway {
   /** Replaces who may store here and what. Open associations go on under the rules they were admitted by. */
   reconfigure(options: AdmissionOptions): void {
     this.#rules = this.#compile(options);
+    const { admission } = this.#rules;
+    this.#house.attempts.forgetCallers((title, address) => admission.modalityOf(title, address) !== null);
+  }
+
+  /** The last attempts to open an association, newest first. Bounded. */
+  attempts(): Attempt[] {
+    return this.#house.attempts.list();
+  }
+
+  /** Who is no configured modality and tried, the latest first. Bounded. */
+  unknownCallers(): UnknownCaller[] {
+    return this.#house.attempts.unknownCallers();
+  }
+
+  /** Calls back at each attempt from now on. @returns ends it */
+  followAttempts(follower: (attempt: Attempt) => void): () => void {
+    return this.#house.attempts.follow(follower);
   }
 
   stats(): IntakeStats {
@@ -194,8 +213,17 @@ export class IntakeListener implements Doorway {
   }
 
   turnedAway(address: string, { code, message, nextStep }: Fault): void {
-    const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null, proposed: null };
-    this.#house.refusals.add({ kind: 'closed', address, ...nobody, why: { code, message, nextStep } });
+    const nobody = { callingAeTitle: '', calledAeTitle: '', modalityName: null };
+    const why = { code, message, nextStep };
+    this.#house.refusals.add({ kind: 'closed', address, ...nobody, proposed: null, why });
+    this.#house.attempts.add({
+      outcome: 'closed',
+      address,
+      ...nobody,
+      localAddress: '',
+      overTls: false,
+      why,
+    });
   }
 
   #take(socket: Socket): void {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { FailureText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ProposalNames } from './negotiation.ts';
+import { printable } from './printable.ts';
 
 /**
  * - `rejected`: an association that was not accepted
@@ -145,9 +146,4 @@ export class RefusalBook {
     const fields = { kind, address, callingAeTitle, calledAeTitle, modalityName, proposed, code, count };
     this.#log.warn(fields, entry.reason);
   }
-}
-
-/** Printable ASCII, everything else as `?`, clipped. */
-function printable(text: string, charsMax: number): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, charsMax);
 }

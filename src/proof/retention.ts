@@ -1,5 +1,6 @@
 import { createTask, type ScheduledTask } from 'node-cron';
 import type { Clock } from '../base/clock.ts';
+import { cronLogger } from '../base/cron-logger.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolProof } from '../spool/types.ts';
 
@@ -63,14 +64,4 @@ export class Retention {
     log.info(counts, 'retention run finished');
     return counts;
   }
-}
-
-/** node-cron writes to the console unless it is told where; its texts carry nothing of ours. */
-function cronLogger(log: Log): Record<'info' | 'warn' | 'error' | 'debug', (text: string | Error) => void> {
-  return {
-    info: (text) => log.info({ text }, 'schedule'),
-    warn: (text) => log.warn({ text }, 'schedule'),
-    error: (text) => log.error({ text }, 'schedule'),
-    debug: (text) => log.debug({ text }, 'schedule'),
-  };
 }

@@ -4,6 +4,7 @@ import * as deliveries from './ledger-deliveries.ts';
 import * as forms from './ledger-forms.ts';
 import * as instances from './ledger-instances.ts';
 import * as rest from './ledger-rest.ts';
+import * as studies from './ledger-studies.ts';
 import * as views from './ledger-views.ts';
 
 const { refusalsSince: _since, learn: _learn, ...abilityOperations } = abilities;
@@ -16,6 +17,7 @@ export const operations = {
   ...formOperations,
   ...instances,
   ...rest,
+  ...studies,
   ...views,
 } as const;
 

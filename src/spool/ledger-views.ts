@@ -132,6 +132,29 @@ function senders(db: LedgerDatabase, configured: boolean): Record<string, Modali
   );
 }
 
+/** Only the newest are looked through: the table may be long, and the figure is for a person. */
+const receivedRowsMax = 50_000;
+
+/** How many objects of each sender were received since then: by configured name, or by AE title. */
+export function receivedSince(
+  db: LedgerDatabase,
+  since: number,
+): { name: string; configured: boolean; received: number }[] {
+  return db
+    .all(
+      `SELECT coalesce(modality, calling_ae) AS name, modality IS NOT NULL AS configured, count(*) AS received
+       FROM instance WHERE seq > (SELECT coalesce(max(seq), 0) - ? FROM instance) AND received_at >= ?
+       GROUP BY 1, 2`,
+      receivedRowsMax,
+      since,
+    )
+    .map((row) => ({
+      name: row['name'] as string,
+      configured: row['configured'] === 1,
+      received: row['received'] as number,
+    }));
+}
+
 /** Deliveries in order of admission, a page at a time. @param after the last delivery of the page before */
 export function entries(
   db: LedgerDatabase,

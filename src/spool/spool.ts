@@ -15,6 +15,7 @@ import { recover } from './recovery.ts';
 import { scrubObjects, type ScrubReport } from './scrub.ts';
 import { SegmentStore } from './segment-store.ts';
 import type { SpoolOptions } from './spool-options.ts';
+import { StudyRecords } from './study-records.ts';
 import { Tombstones } from './tombstones.ts';
 import { Turns } from './turns.ts';
 import {
@@ -53,6 +54,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   /** As the codec sees it. */
   readonly codec: PreparedForms;
   readonly atRest: AtRest;
+  readonly studies = new StudyRecords(() => this.#db);
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new Turns();
   readonly #newObjects: NewObjects;
@@ -279,6 +281,11 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
 
   counts(): Promise<SpoolCounts> {
     return this.#db.call('counts', this.#now());
+  }
+
+  /** How many objects of each sender were received since then. */
+  receivedSince(since: number): Promise<{ name: string; configured: boolean; received: number }[]> {
+    return this.#db.call('receivedSince', since);
   }
 
   /** Free and total space and what is wrong with the volume, if anything. */

@@ -7,12 +7,14 @@ import type { AuditedAction } from './audit-log.ts';
 import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
 import { sendProblem, sendThrown } from './problem.ts';
 import type { StatusSource } from './status-feed.ts';
+import type { Tools } from './tools.ts';
 
 export interface ControlServerOptions {
   /** Path of the socket; its folder must be open to nobody but the gateway's user. */
   readonly path: string;
   readonly operator: Operator;
   readonly status: StatusSource;
+  readonly tools: Pick<Tools, 'bundle' | 'destinations'>;
   readonly auth: ConsoleAuth;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
@@ -105,7 +107,8 @@ export class ControlServer {
   }
 
   #addQueries(app: FastifyInstance): void {
-    const { operator, status } = this.#options;
+    const { operator, status, tools } = this.#options;
+    const { bundle } = tools;
     app.get('/status', () => status.current());
     app.get('/queue', (request) => {
       const query = parse(queueQuery, request.query);
@@ -118,6 +121,10 @@ export class ControlServer {
       });
     });
     app.get('/bandwidth', async () => ({ destinations: await operator.bandwidth() }));
+    app.get('/support-bundle/contents', () => ({ parts: bundle.contents() }));
+    app.get('/support-bundle', async (_request, reply) =>
+      reply.type('application/gzip').send(await bundle.pack()),
+    );
     app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
     app.get('/receipts/:studyKey', (request) =>
       operator.receipt(parse(studyParams, request.params).studyKey),
@@ -125,7 +132,8 @@ export class ControlServer {
   }
 
   #addCommands(app: FastifyInstance): void {
-    const { operator, auth, log } = this.#options;
+    const { operator, tools, auth, log } = this.#options;
+    const { destinations } = tools;
     const done = async (command: string, count: number) => {
       log.info({ command, count }, 'operator command done');
       await this.#note(command);
@@ -161,6 +169,17 @@ export class ControlServer {
         'ABILITIES_FORGOTTEN',
         await operator.forgetAbilities(parse(anyDestination, body).destination ?? null),
       ),
+    );
+    app.post('/destinations/pause', async ({ body }) => {
+      await destinations.pause(parse(oneDestination, body).destination, 'command');
+      return done('DESTINATION_PAUSED', 1);
+    });
+    app.post('/destinations/resume', async ({ body }) => {
+      await destinations.resume(parse(oneDestination, body).destination);
+      return done('DESTINATION_RESUMED', 1);
+    });
+    app.post('/destinations/test', ({ body }) =>
+      destinations.testLine(parse(oneDestination, body).destination),
     );
     app.post('/scrub', async () => {
       const report = await operator.scrub();

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -6,8 +7,9 @@ import type { FailureText, Reason } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { EventStreams, type EventStreamLimits } from './event-streams.ts';
 import { securityHeaders, sendNotFound } from './guards.ts';
-import { modalityAddresses } from './hosts.ts';
+import { keepLanguage, languageOf } from './language.ts';
 import { type PageRenderer, plainPage } from './page.ts';
+import { type PageRequest, pageView } from './page-view.ts';
 import { sendProblem } from './problem.ts';
 import { etagOf, StatusFeed, type StatusSource, statusUnreadable } from './status-feed.ts';
 
@@ -93,14 +95,13 @@ export class OpenSite {
     let html: string;
     try {
       const report = await this.#feed.read();
-      const addresses = modalityAddresses(intakeHost, request.headers.host, request.socket.localAddress);
-      html = page.render({ report, addresses });
+      html = page.render(pageView(report, intakeHost, pageRequest(request, reply)));
     } catch (error) {
       log.error({ error }, 'page could not be made');
       reply.code(503);
       html = plainPage('Gantry: state unknown', [statusUnreadable.message, statusUnreadable.nextStep]);
     }
-    reply.header('vary', 'accept-encoding');
+    reply.header('vary', 'accept-encoding, accept-language, cookie');
     if (!acceptsGzip(request)) return reply.send(html);
     return reply.header('content-encoding', 'gzip').send(await gzipAsync(html));
   }
@@ -136,6 +137,21 @@ export class OpenSite {
     await this.#streams.join(request.raw, reply.raw, headers, () => void reply.hijack());
     return reply;
   }
+}
+
+/** A language that was chosen is kept from here on. */
+function pageRequest({ headers, socket, query }: FastifyRequest, reply: FastifyReply): PageRequest {
+  const { lang } = query as { readonly lang?: unknown };
+  const language = languageOf(typeof lang === 'string' ? lang : undefined);
+  if (language !== null) reply.header('set-cookie', keepLanguage(language));
+  return {
+    hostHeader: headers.host,
+    localAddress: socket.localAddress,
+    overTls: socket instanceof TLSSocket,
+    language,
+    cookies: headers.cookie,
+    acceptLanguage: headers['accept-language'],
+  };
 }
 
 function acceptsGzip(request: FastifyRequest): boolean {

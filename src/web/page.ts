@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { languages } from './language.ts';
 import type { PageLinks, PageView } from './view.ts';
 
 const gzipAsync = promisify(gzip);
@@ -66,12 +67,20 @@ async function readIfPresent(file: URL): Promise<Buffer | null> {
   }
 }
 
-/** Script and style sheets of the entry point in Vite's manifest. */
+/** Script, style sheets and words of the entry point in Vite's manifest. */
 function linksOf(manifest: unknown): PageLinks {
-  const entries = Object.values(manifest as Record<string, ManifestEntry>);
-  const entry = entries.find((one) => one.isEntry === true);
+  const bySource = manifest as Record<string, ManifestEntry>;
+  const entry = Object.values(bySource).find((one) => one.isEntry === true);
   if (entry === undefined) throw new Error('the manifest names no entry point');
-  return { script: `/${entry.file}`, styles: (entry.css ?? []).map((file) => `/${file}`) };
+  const words = Object.keys(languages).map((language) => [
+    language,
+    `/${bySource[`src/words/${language}.ts`]?.file ?? ''}`,
+  ]);
+  return {
+    script: `/${entry.file}`,
+    styles: (entry.css ?? []).map((file) => `/${file}`),
+    words: Object.fromEntries(words) as PageLinks['words'],
+  };
 }
 
 interface ManifestEntry {

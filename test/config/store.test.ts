@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../src/base/clock.ts';
 import { GantryError, systemErrorCode } from '../../src/base/errors.ts';
+import { allowModality, replaceModality } from '../../src/config/modalities.ts';
 import { ConfigRejectedError, ConfigStore, type SealedFile } from '../../src/config/store.ts';
 
 function text(port: number): string {
@@ -99,6 +100,102 @@ describe('importing a file', () => {
     file.failure = null;
     expect(await store.importFile(text(8082))).toBe('imported');
     expect(store.current()).toMatchObject({ generation: 2, config: { web: { port: 8082 } } });
+  });
+});
+
+describe('changing a modality', () => {
+  const ct9 = { aeTitle: 'CT9', addresses: ['10.4.1.57'] };
+
+  async function opened(): Promise<{ file: MemoryFile; store: ConfigStore }> {
+    const file = new MemoryFile();
+    const store = await ConfigStore.open(file, clock);
+    await store.importFile(text(8081));
+    return { file, store };
+  }
+
+  test('counts a generation, says where it came from, and is there after a restart', async () => {
+    const { file, store } = await opened();
+    expect(store.current()).toMatchObject({ generation: 1, origin: 'file' });
+    let told = 0;
+    store.onChange(() => (told += 1));
+    await allowModality(store, 'ct9', ct9);
+    expect(told).toBe(1);
+    const again = await ConfigStore.open(file, clock);
+    expect(again.current()).toMatchObject({
+      generation: 2,
+      origin: 'page',
+      changedAt: clock.now(),
+      config: { modalities: { ct9: { ...ct9, priority: 'routine' } } },
+    });
+  });
+
+  test('the same file does not undo it; a changed file counts, and what it undid is told', async () => {
+    const { file, store } = await opened();
+    await allowModality(store, 'ct9', ct9);
+    await allowModality(store, 'mr9', { aeTitle: 'MR9', addresses: [] });
+    expect(await store.importFile(text(8081))).toBe('unchanged');
+    expect(store.current().config.modalities).toHaveProperty('ct9');
+
+    const modalities = { mr9: { aeTitle: 'MR9', addresses: [] } };
+    await store.importFile(JSON.stringify({ ...(JSON.parse(text(8081)) as object), modalities }));
+    const again = await ConfigStore.open(file, clock);
+    expect(Object.keys(again.current().config.modalities)).toEqual(['mr9']);
+    expect(again.current()).toMatchObject({ generation: 4, origin: 'file', undone: ['modalities.ct9'] });
+  });
+
+  test('a replaced modality keeps all that is not given', async () => {
+    const { store } = await opened();
+    await store.importFile(
+      JSON.stringify({
+        ...(JSON.parse(text(8081)) as object),
+        modalities: { ct1: { aeTitle: 'CT1', priority: 'stat', host: '10.4.1.20', port: 104 } },
+      }),
+    );
+    await replaceModality(store, 'ct1', { aeTitle: 'CT2', addresses: ['10.4.1.21'], host: '10.4.1.21' });
+    expect(store.current().config.modalities['ct1']).toMatchObject({
+      aeTitle: 'CT2',
+      addresses: ['10.4.1.21'],
+      priority: 'stat',
+      host: '10.4.1.21',
+      port: 104,
+    });
+  });
+
+  test('what is not valid, taken or not there changes nothing', async () => {
+    const { file, store } = await opened();
+    await allowModality(store, 'ct9', ct9);
+    const before = String(file.content);
+    const told: string[] = [];
+    store.onChange(() => told.push('changed'));
+    const code = (work: Promise<unknown>) => work.catch((error: unknown) => (error as GantryError).code);
+    expect(await code(allowModality(store, 'ct9', ct9))).toBe('MODALITY_EXISTS');
+    expect(await code(replaceModality(store, 'ct8', ct9))).toBe('MODALITY_UNKNOWN');
+    expect(await code(replaceModality(store, 'constructor', ct9))).toBe('MODALITY_UNKNOWN');
+    const invalid = [
+      allowModality(store, 'two', ct9),
+      allowModality(store, '../x', { aeTitle: 'X', addresses: [] }),
+      allowModality(store, '__proto__', { aeTitle: 'X', addresses: [] }),
+      allowModality(store, 'ct8', { aeTitle: 'LONGER THAN SIXTEEN', addresses: [] }),
+      allowModality(store, 'ct8', { aeTitle: 'CT8', addresses: ['10.4.1.300'] }),
+    ];
+    for (const each of invalid) expect(await code(each)).toBe('CONFIG_CHANGE_INVALID');
+    file.failure = new Error('disk');
+    expect(await code(replaceModality(store, 'ct9', { aeTitle: 'CT10', addresses: [] }))).toBeUndefined();
+    expect([String(file.content), told]).toEqual([before, []]);
+    expect(store.current()).toMatchObject({
+      generation: 2,
+      config: { modalities: { ct9: { aeTitle: 'CT9' } } },
+    });
+  });
+
+  test('changes at the same moment are made one after the other; none is lost', async () => {
+    const { store } = await opened();
+    const names = Array.from({ length: 20 }, (_, index) => `ct${index}`);
+    await Promise.all(
+      names.map((name) => allowModality(store, name, { aeTitle: name.toUpperCase(), addresses: [] })),
+    );
+    expect(Object.keys(store.current().config.modalities)).toEqual(names);
+    expect(store.current().generation).toBe(21);
   });
 });
 

@@ -28,7 +28,7 @@ test('puts counts and states together under the configured names', () => {
     time: '2026-01-15T12:00:00.000Z',
     startedAt: '2026-01-15T11:00:00.000Z',
     queue: { instances: 3 },
-    config: { generation: 4, rejected: null },
+    config: { generation: 4, changedAt: '2026-01-15T11:00:00.000Z', rejected: null },
     version: '1.2.3',
   });
   expect(report.destinations['cloud']).toEqual({
@@ -63,7 +63,7 @@ test('a rejected configuration is in the report beside the generation in use', (
     verdict: 'degraded',
     reason: 'It is not valid.',
     nextStep: 'Correct it.',
-    config: { generation: 4, rejected: configRejected },
+    config: { generation: 4, changedAt: '2026-01-15T11:00:00.000Z', rejected: configRejected },
   });
 });
 
@@ -88,7 +88,7 @@ test('a modality keeps what the ledger knows of it; an unknown caller stands und
 
 test('an unknown caller that calls itself by the name of a modality is not mistaken for it', () => {
   const inputs = statusInputs();
-  const unknownCallers = { ct1: { received: 900, lastReceivedAt: now - 4000 } };
+  const unknownCallers = { ct1: { received: 900, receivedToday: 0, lastReceivedAt: now - 4000 } };
   const { modalities } = buildStatus({
     ...inputs,
     counts: { ...inputs.counts, unknownCallers },
@@ -110,6 +110,7 @@ test('an unknown caller that only tried the connection is shown', () => {
     lastHeardAt: '2026-01-15T11:59:58.000Z',
     lastReceivedAt: null,
     received: 0,
+    receivedToday: 0,
     lastRefusal: null,
   });
   expect(modalities['STRANGER']).toMatchObject({ received: 5, lastHeardAt: '2026-01-15T12:00:00.000Z' });
@@ -127,7 +128,7 @@ test('unknown callers that invent AE titles do not grow the report', () => {
   const inputs = statusInputs();
   const invented = Array.from(
     { length: 1000 },
-    (_, at) => [`X${at}`, { received: 1, lastReceivedAt: at }] as const,
+    (_, at) => [`X${at}`, { received: 1, receivedToday: 0, lastReceivedAt: at }] as const,
   );
   const unknownCallers = Object.fromEntries(invented);
   const report = buildStatus({ ...inputs, counts: { ...inputs.counts, unknownCallers } });

@@ -33,6 +33,7 @@ const calm: VerdictFacts = {
   queue: { instances: 0 },
   totals: { received: 500, quarantined: 0, conflicts: 0, held: 0 },
   destinations: { cloud: up },
+  modalities: {},
 };
 
 function with412(destination: Partial<DestinationFacts>): VerdictFacts {
@@ -50,6 +51,8 @@ describe('working', () => {
       // When it was last confirmed stands beside it, on the page and in the report.
       reason: 'Everything received is in the archive.',
       nextStep: null,
+      code: 'ALL_VERIFIED',
+      about: { name: null, cause: null, count: null, at: null },
     });
   });
 

@@ -1,29 +1,13 @@
-import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { loadPage, type PageRenderer } from '../../src/web/page.ts';
 import type { WebLimits, WebServer } from '../../src/web/server.ts';
+import { chromiumFlags, chromiumPath, chromiumPresent } from './chromium.ts';
 import { builtPage, createWebServer, SettableStatus } from './harness.ts';
 import { degradedReport, downReport, freshReport, workingReport } from './reports.ts';
 
-const chromiumPath = '/usr/bin/chromium';
-const chromiumFlags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const present = existsSync(chromiumPath);
-if (!present)
-  process.stderr.write(`NOTICE: the page in a browser is not tested: ${chromiumPath} is absent\n`);
-
-describe.skipIf(!present)('the page in Chromium', () => {
+describe.skipIf(!chromiumPresent())('the page in Chromium', () => {
   let browser: Browser;
   let renderer: PageRenderer;
   let context: BrowserContext;

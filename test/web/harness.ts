@@ -1,3 +1,4 @@
+import type { Tools } from '../../src/web/tools.ts';
 import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -68,6 +69,16 @@ export function createWebServer(options: Partial<WebServerOptions> & { status: S
     ...options,
   });
 }
+
+function notAsked(): never {
+  throw new Error('nobody asks for this here');
+}
+
+/** For servers whose tools nobody uses in the test. */
+export const noTools: Pick<Tools, 'bundle' | 'destinations'> = {
+  bundle: { contents: notAsked, pack: notAsked },
+  destinations: { pause: notAsked, resume: notAsked, testLine: notAsked, sendTestStudy: notAsked },
+};
 
 /** What the control socket needs beside its operator and status. */
 export const noConsole = {

@@ -1,5 +1,6 @@
 import type {
   DestinationReport,
+  EventReport,
   MachineReport,
   ModalityReport,
   RefusalReport,
@@ -44,6 +45,7 @@ export const exampleModality: ModalityReport = {
   lastHeardAt: minutesBefore(3),
   lastReceivedAt: minutesBefore(3),
   received: 31_870,
+  receivedToday: 214,
   lastRefusal: null,
 };
 
@@ -75,16 +77,58 @@ const exampleMachine: MachineReport = {
   processRssBytes: 118_000_000,
 };
 
+const startEvent: EventReport = {
+  at: minutesBefore(4 * 24 * 60),
+  tone: 'info',
+  code: 'GATEWAY_STARTED',
+  subject: null,
+  words: 'The gateway was started.',
+};
+
+function onlyHere(count: number): StatusReport['safeTo'] {
+  return {
+    switchOff: {
+      safe: true,
+      code: 'ALL_ON_DISK',
+      words: 'what waits is safe on the disk, and sending goes on after the start',
+      count,
+    },
+    replaceDisk: {
+      safe: false,
+      code: 'ONLY_HERE',
+      words: `${count.toLocaleString('en')} images are not proven to be in the archive yet`,
+      count,
+    },
+  };
+}
+
 /** Everything is well. */
 export const workingReport: StatusReport = {
   verdict: 'working',
   reason: 'Everything received is in the archive.',
   nextStep: null,
+  code: 'ALL_VERIFIED',
+  about: { name: null, cause: null, count: null, at: null },
+  safeTo: {
+    switchOff: {
+      safe: true,
+      code: 'ALL_IN_ARCHIVE',
+      words: 'the archive has everything that was received',
+      count: 0,
+    },
+    replaceDisk: {
+      safe: true,
+      code: 'NOTHING_ONLY_HERE',
+      words: 'the archive has everything that was received; settings, keys and receipts go with the disk',
+      count: 0,
+    },
+  },
   site: { name: 'North Clinic', timeZone: 'Europe/Berlin' },
   time: exampleTime,
   startedAt: minutesBefore(4 * 24 * 60),
   compression: null,
   queue: { studies: 0, instances: 0, bytes: 0, oldestAgeSeconds: 0 },
+  drain: { bytesPerSecond: null, etaSeconds: null },
   totals: { received: 48_213, delivered: 48_213, verified: 48_213, quarantined: 0, conflicts: 0, held: 0 },
   intake: {
     open: true,
@@ -106,6 +150,7 @@ export const workingReport: StatusReport = {
       ...exampleModality,
       aeTitle: 'LOGIQ_US',
       received: 16_343,
+      receivedToday: 96,
       lastHeardAt: minutesBefore(41),
       lastReceivedAt: minutesBefore(41),
     },
@@ -115,6 +160,7 @@ export const workingReport: StatusReport = {
       lastHeardAt: null,
       lastReceivedAt: null,
       received: 0,
+      receivedToday: 0,
     },
   },
   destinations: { cloud: exampleDestination },
@@ -126,8 +172,34 @@ export const workingReport: StatusReport = {
     daysLeft: 38.4,
   },
   machine: exampleMachine,
-  config: { generation: 7, rejected: null },
-  web: { https: null },
+  box: { id: 'GANTRY-7F3K9Q', keys: { rootKey: 'file', epochSince: minutesBefore(9 * 60) } },
+  events: [startEvent],
+  staleAddresses: [],
+  clock: { offsetSeconds: { cloud: 1 }, trusted: true },
+  config: {
+    generation: 7,
+    origin: 'file',
+    changedAt: minutesBefore(4 * 24 * 60),
+    undone: [],
+    rejected: null,
+  },
+  web: {
+    https: {
+      open: true,
+      port: 8443,
+      certificate: {
+        selfSigned: true,
+        file: '/var/lib/gantry/config/web-tls.pem',
+        sha256:
+          '5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8:5B:0C:81:AA:4F:1D:9E:33:07:F2:6A:D4:90:BE:17:C8',
+        notBefore: minutesBefore(24 * 60),
+        notAfter: minutesBefore(-3650 * 24 * 60),
+        daysLeft: 3650,
+        life: 'ok',
+      },
+      problem: null,
+    },
+  },
   version: '0.1.0',
 };
 
@@ -160,9 +232,55 @@ export const tlsReport: StatusReport = {
 export const degradedReport: StatusReport = {
   ...workingReport,
   verdict: 'degraded',
-  reason: 'Images arrive and are sent, but CT2 is refused and 3 images are set aside.',
-  nextStep: 'Set the AE title of the destination to GANTRY at CT2.',
+  reason: '"ct2" called and was refused: the device asked for an AE title that is not that of this gateway.',
+  nextStep: exampleRefusal.nextStep,
+  code: 'MODALITY_REFUSED',
+  about: {
+    name: 'ct2',
+    cause: { code: exampleRefusal.code, words: exampleRefusal.reason },
+    count: null,
+    at: exampleRefusal.at,
+  },
+  safeTo: {
+    switchOff: {
+      safe: false,
+      code: 'DEVICE_CONNECTED',
+      words: 'a device is connected and may be sending: wait until it is done',
+      count: 1,
+    },
+    replaceDisk: {
+      safe: false,
+      code: 'DEVICE_CONNECTED',
+      words: 'a device is connected and may be sending: wait until it is done',
+      count: 1,
+    },
+  },
   queue: { studies: 2, instances: 412, bytes: 218_000_000, oldestAgeSeconds: 260 },
+  drain: { bytesPerSecond: 720_000, etaSeconds: 304 },
+  events: [
+    {
+      at: minutesBefore(6),
+      tone: 'warn',
+      code: 'CALLED_AE_TITLE',
+      subject: 'ct2',
+      words: exampleRefusal.reason,
+    },
+    {
+      at: minutesBefore(190),
+      tone: 'warn',
+      code: 'CALLING_AE_TITLE',
+      subject: 'STORESCU',
+      words: 'The calling AE title belongs to no configured modality.',
+    },
+    {
+      at: minutesBefore(400),
+      tone: 'warn',
+      code: 'HTTP_ON_DICOM_PORT',
+      subject: '10.4.9.2',
+      words: 'A web client (HTTP) called the DICOM port.',
+    },
+    startEvent,
+  ],
   totals: { ...workingReport.totals, quarantined: 2, conflicts: 1 },
   intake: {
     ...workingReport.intake,
@@ -206,6 +324,7 @@ export const degradedReport: StatusReport = {
       lastHeardAt: minutesBefore(1500),
       lastReceivedAt: minutesBefore(1500),
       received: 9_114,
+      receivedToday: 0,
       lastRefusal: exampleRefusal,
     },
   },
@@ -214,18 +333,24 @@ export const degradedReport: StatusReport = {
   },
 };
 
-/** Nothing gets out. */
+const fullWords = 'The disk is full up to its reserve; nothing that waits is deleted.';
+
+/** Nothing gets out, and by now nothing gets in. */
 export const downReport: StatusReport = {
   ...workingReport,
   verdict: 'down',
-  reason: 'Nothing is being sent: the certificate of the archive "cloud" expired 3 days ago.',
-  nextStep: 'Call IT and read out ARCHIVE_TLS_EXPIRED. Go on scanning: images are kept safe here.',
+  reason: 'Not receiving: the disk is full; 18,412 images are safe on this box.',
+  nextStep:
+    'Bring the connection to the archive back, or give this box a larger disk; images already received are safe.',
+  code: 'NOT_RECEIVING',
+  about: { name: null, cause: { code: 'SPOOL_DISK_FULL', words: fullWords }, count: null, at: null },
+  safeTo: onlyHere(18_412),
   queue: { studies: 118, instances: 18_412, bytes: 61_400_000_000, oldestAgeSeconds: 262_000 },
   destinations: {
     cloud: {
       ...exampleDestination,
       state: 'down',
-      reason: { code: 'ARCHIVE_TLS_EXPIRED', words: 'The certificate of the archive has expired.' },
+      reason: { code: 'CERT_HAS_EXPIRED', words: 'the certificate of the archive has expired' },
       lastDeliveredAt: minutesBefore(4_370),
       lastVerifiedAt: minutesBefore(4_370),
       nextAttemptAt: new Date(Date.parse(exampleTime) + 250_000).toISOString(),
@@ -234,7 +359,23 @@ export const downReport: StatusReport = {
       tlsDaysLeft: -3,
     },
   },
-  disk: { ...workingReport.disk, state: 'low', freeBytes: 96_000_000_000, daysLeft: 9.2 },
+  intake: {
+    ...workingReport.intake,
+    open: false,
+    reason: { code: 'SPOOL_DISK_FULL', words: fullWords },
+  },
+  events: [
+    { at: minutesBefore(55), tone: 'bad', code: 'DISK_FULL', subject: null, words: fullWords },
+    {
+      at: minutesBefore(4_368),
+      tone: 'warn',
+      code: 'CERT_HAS_EXPIRED',
+      subject: 'cloud',
+      words: 'the certificate of the archive has expired',
+    },
+    startEvent,
+  ],
+  disk: { ...workingReport.disk, state: 'full', freeBytes: 19_900_000_000, daysLeft: 0 },
 };
 
 /** Just set up: nothing has come, and the archive cannot be signed in to. */
@@ -243,9 +384,18 @@ export const freshReport: StatusReport = {
   verdict: 'degraded',
   reason: 'Not sending to "cloud": the token file /etc/gantry/token cannot be read.',
   nextStep: 'Call IT: Gantry must be able to read it. Sending resumes by itself once it can.',
+  code: 'SECRET_UNREADABLE',
+  about: {
+    name: 'cloud',
+    cause: { code: 'TOKEN_FILE_UNREADABLE', words: 'the token file /etc/gantry/token cannot be read' },
+    count: null,
+    at: null,
+  },
   startedAt: minutesBefore(1),
   totals: { received: 0, delivered: 0, verified: 0, quarantined: 0, conflicts: 0, held: 0 },
-  modalities: { ct1: { ...exampleModality, lastHeardAt: null, lastReceivedAt: null, received: 0 } },
+  modalities: {
+    ct1: { ...exampleModality, lastHeardAt: null, lastReceivedAt: null, received: 0, receivedToday: 0 },
+  },
   destinations: {
     cloud: {
       ...exampleDestination,

@@ -303,17 +303,23 @@ describe('the page', () => {
     const words = wordsOf(text);
     for (const expected of [
       'Needs attention',
-      'Set the AE title of the destination to GANTRY at CT2.',
+      'called and was refused: the device asked for an AE title that is not that of this gateway.',
+      'Do this: Correct the called AE title in the device',
+      'It called itself CT2 and us DGW2 , from 10.4.1.57 .',
+      'This box is GANTRY-7F3K9Q',
+      'Safe to switch off? No : a device is connected',
+      'Images today 214',
+      'Speed 720 kB a second Done in about 5 mins',
       'Last confirmed by the archive 10:42',
       '1 modality refused',
-      'Associations in use 1 of 64',
+      'Associations in use: 1 of 64',
       'Call refused. The device asked for an AE title that is not that of this gateway.',
       '12 times',
       'set up as ct2',
       'What it asked for (3 presentation contexts) Kinds: CT Image Storage; Enhanced CT Image Storage',
       'Images 412',
       'Refused by the archive 2 images',
-      'Certificate 6 days left',
+      'Its certificate 6 days left',
       'IP address 10.4.1.20',
       'Port 11112',
       'settings generation 7',
@@ -322,7 +328,11 @@ describe('the page', () => {
     }
     expect(text).toContain('<noscript><meta http-equiv="refresh" content="15"/></noscript>');
     expect(text.match(/role="status"/g)).toHaveLength(1);
-    expect(text).not.toMatch(/\sstyle=|<style|https?:\/\//);
+    expect(text).not.toMatch(/\sstyle=|<style/);
+    // Of other addresses only where to sign in.
+    expect(text.match(/https?:\/\/[^"<]+/g)).toEqual(
+      Array.from({ length: 2 }, () => 'https://10.4.1.20:8443/'),
+    );
   });
 
   async function wordsFor(report: StatusReport): Promise<string> {
@@ -331,9 +341,20 @@ describe('the page', () => {
     return wordsOf((await ask(port, '/')).text);
   }
 
-  test('a fresh box: what to type in first, why nothing is sent, and when that is tried again', async () => {
+  test('a fresh box: the order of things, why nothing is sent, and when that is tried again', async () => {
     const words = await wordsFor(freshReport);
-    const places = ['The way of an image', 'Type this into the modality', 'Waiting to send'];
+    const places = [
+      'Safe to switch off?',
+      'The way of an image',
+      ' Modalities ct1',
+      'Waiting to send',
+      'Archive and line',
+      ' Box Disk',
+      ' Network Address',
+      'Type this into the modality',
+      'Actions',
+      ' Events Since',
+    ];
     const order = places.map((title) => words.indexOf(title));
     expect(order).toEqual(order.toSorted((a, b) => a - b));
     expect(order[0]).toBeGreaterThan(0);
@@ -374,7 +395,7 @@ describe('the page', () => {
     expect(first).not.toMatch(/Connected|Working/);
     await server?.stop();
     const second = await wordsFor({ ...workingReport, destinations: { cloud: paused } });
-    expect(second).toContain('Paused until IT resumes it');
+    expect(second).toContain('Paused until somebody resumes it');
     expect(second).not.toContain('tried again');
   });
 
@@ -412,12 +433,12 @@ describe('the page', () => {
       intake: { ...workingReport.intake, associations: 64, idleConnections: 9 },
     });
     expect(words).toContain('Full 64 of 64 associations are in use');
-    expect(words).toContain('Idle connections 9 of 64');
+    expect(words).toContain('Idle connections: 9 of 64');
   });
 
   test('a configuration that was not taken is said beside whatever is graver', async () => {
     const rejected = { code: 'CONFIG_INVALID', words: 'The file is not valid.', nextStep: 'Correct it.' };
-    const words = await wordsFor({ ...downReport, config: { generation: 7, rejected } });
+    const words = await wordsFor({ ...downReport, config: { ...downReport.config, rejected } });
     expect(words).toContain('The file is not valid. Do this: Correct it. CONFIG_INVALID');
   });
 
@@ -446,14 +467,21 @@ describe('the page', () => {
     const zipped = { 'accept-encoding': 'gzip' };
     const { text } = await ask(port, '/');
     const paths = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
-    expect(paths).toHaveLength(3);
+    const files = paths.filter((path) => path.startsWith('/assets/'));
+    // Icon, style, script, and the words of one language.
+    expect(files).toHaveLength(4);
+    // Beside them only links to this page, in another language and over HTTPS: nothing of another host.
+    const others = paths.filter((path) => !files.includes(path));
+    const languages = ['/?lang=en', '/?lang=de', '/?lang=fr', '/?lang=es'];
+    expect(others).toEqual([...languages, 'https://127.0.0.1:8443/']);
     let total = 0;
-    for (const path of ['/', ...paths]) {
+    for (const path of ['/', ...files]) {
       const answer = await ask(port, path, 'GET', zipped);
       expect([path, answer.status]).toEqual([path, 200]);
       total += Number(answer.headers['content-length']);
       if (path !== '/') expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     }
+    process.stdout.write(`first load: ${total} bytes compressed, ${files.length + 1} requests\n`);
     expect(total).toBeLessThan(60_000);
     for (const path of [
       '/assets/',
@@ -463,6 +491,36 @@ describe('the page', () => {
     ]) {
       expect([path, (await ask(port, path)).status]).toEqual([path, 404]);
     }
+  });
+
+  test('speaks the language that was chosen, else that of the browser, and keeps the choice', async () => {
+    const { port, status } = await serve({ page });
+    status.set(downReport);
+    const inLanguage = async (path: string, headers: Record<string, string>) => {
+      const answer = await ask(port, path, 'GET', headers);
+      return {
+        ...answer,
+        language: /<html lang="(\w+)"/.exec(answer.text)?.[1],
+        words: wordsOf(answer.text),
+      };
+    };
+    const german = await inLanguage('/', { 'accept-language': 'de-CH, de;q=0.9, en;q=0.8' });
+    expect(german.language).toBe('de');
+    expect(german.words).toContain('Kein Empfang: Die Platte ist bis auf ihre Reserve voll');
+    // Numbers and times as that language writes them; codes as they are.
+    expect(german.words).toContain('18.412 Bilder');
+    expect(german.words).toContain('SPOOL_DISK_FULL');
+    expect(german.text).toContain('/assets/de-');
+    expect(german.text).not.toContain('/assets/en-');
+    const french = await inLanguage('/?lang=fr', { 'accept-language': 'de' });
+    expect(french.language).toBe('fr');
+    const [cookie = ''] = [french.headers['set-cookie']].flat();
+    expect((await inLanguage('/', { cookie: cookie.split(';')[0] ?? '' })).language).toBe('fr');
+    const odd = { 'accept-language': 'x'.repeat(5000), cookie: 'gantry-language=../../en' };
+    expect((await inLanguage('/?lang=__proto__', odd)).language).toBe('en');
+    // What nobody has translated is said in English, and marked as that.
+    status.set({ ...downReport, reason: 'Something new.', code: 'SOMETHING_NEW' });
+    expect((await inLanguage('/?lang=es', {})).text).toContain('<span lang="en">Something new.</span>');
   });
 
   test('falls back to plain words where it has not been built', async () => {

@@ -31,11 +31,15 @@ const thingShapes = {
   modality:
     'M3 21V5.5A2.5 2.5 0 0 1 5.5 3h13A2.5 2.5 0 0 1 21 5.5V21M12 7.2a4.3 4.3 0 1 0 0 8.6 4.3 4.3 0 0 0 0-8.6M1.5 21h21M8 11.5h8',
   box: 'M3.5 5h17A1.5 1.5 0 0 1 22 6.500v11a1.500 1.500 0 0 1-1.500 1.500h-17A1.500 1.500 0 0 1 2 17.500v-11A1.500 1.500 0 0 1 3.500 5zM2 12h20M6 8.500h.1M6 15.500h.1M10 8.500h8M10 15.500h8',
+  internet:
+    'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20M2 12h20M12 2c3 2.700 4.200 6 4.200 10s-1.200 7.300-4.200 10c-3-2.700-4.200-6-4.200-10S9 4.700 12 2',
   archive:
     'M7 19a5 5 0 0 1-.6-9.960A6 6 0 0 1 18 9.200 4.900 4.900 0 0 1 17.500 19zM12 16v-5M9.700 13l2.300-2.200 2.300 2.200',
 } as const;
 
-export function ThingIcon({ thing }: { thing: keyof typeof thingShapes }): JSX.Element {
+export type ThingName = keyof typeof thingShapes;
+
+export function ThingIcon({ thing }: { thing: ThingName }): JSX.Element {
   return (
     <svg class="thing" viewBox="0 0 24 24" aria-hidden="true">
       <path d={thingShapes[thing]} />

@@ -38,7 +38,7 @@ export class LiveStatus {
 
   start(): void {
     this.#open();
-    setInterval(() => this.#show(), tickMs);
+    setInterval(() => this.show(), tickMs);
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.#close();
       else if (this.#source === null) this.#open();
@@ -79,7 +79,7 @@ export class LiveStatus {
     this.#heard = { gatewayMs: Date.parse(this.#report.time), ownMs: performance.now() };
     this.#stopped = false;
     this.#expectWithin(silenceMs);
-    this.#show();
+    this.show();
   }
 
   #expectWithin(ms: number): void {
@@ -101,10 +101,11 @@ export class LiveStatus {
 
   #stop(): void {
     this.#stopped = true;
-    this.#show();
+    this.show();
   }
 
-  #show(): void {
+  /** Hands out the state as it is now. */
+  show(): void {
     const { gatewayMs, ownMs } = this.#heard;
     const now = gatewayMs + performance.now() - ownMs;
     this.#onState({ report: this.#report, now, stoppedAt: this.#stopped ? gatewayMs : null });

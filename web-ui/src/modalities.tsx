@@ -1,88 +1,119 @@
 import type { JSX } from 'preact';
 import type { ModalityReport, RefusalReport, StatusReport } from '../../src/health/status.ts';
-import { counted, nouns, number, type TimeFrame } from './format.ts';
-import { Ago, Card, DoThis, Fact, Facts, Foreign, State } from './parts.tsx';
+import type { Desk } from './desk.ts';
+import type { Frame } from './format.ts';
+import { Ago, Card, DoThis, Fact, Facts, Foreign, Rich, State, Told } from './parts.tsx';
 import { isRefused, modalityWords, type Tone } from './words.ts';
 
 const toneOrder: readonly Tone[] = ['bad', 'warn', 'ok', 'idle'];
 
-export function Modalities({ report, frame }: { report: StatusReport; frame: TimeFrame }): JSX.Element {
+interface ModalitiesProps {
+  readonly report: StatusReport;
+  readonly frame: Frame;
+  readonly desk: Desk | null;
+}
+
+export function Modalities({ report, frame, desk }: ModalitiesProps): JSX.Element {
+  const { speech } = frame;
   // Those refused come first: they are what somebody stands in front of the box for.
   const rank = (one: ModalityReport) => toneOrder.indexOf(modalityWords(one, frame).tone);
   const all = Object.entries(report.modalities).toSorted(([, a], [, b]) => rank(a) - rank(b));
+  const { associations, associationsMax, idleConnections, idleConnectionsMax } = report.intake;
+  const share = (part: number, whole: number) => speech.say('of.share', { part, whole });
   return (
-    <Card id="modalities" title="Modalities">
+    <Card id="modalities" title={speech.say('modalities.title')} wide>
       {all.length === 0 ? (
-        <p class="small">No modality is set up, and none has sent anything yet.</p>
+        <p class="small">{speech.say('modalities.none')}</p>
       ) : (
-        <ul class="rows">
+        <ul class="rows columns">
           {all.map(([name, one]) => (
-            <Modality key={name} name={name} one={one} frame={frame} />
+            <Modality key={name} name={name} one={one} frame={frame} desk={desk} />
           ))}
         </ul>
       )}
-      <InUse intake={report.intake} frame={frame} />
+      <p class="small in-use">
+        {speech.say('modality.inUse', {
+          associations: share(associations, associationsMax),
+          idle: share(idleConnections, idleConnectionsMax),
+        })}
+      </p>
+      {desk === null ? null : <desk.Modalities frame={frame} />}
     </Card>
   );
 }
 
-/** What devices take up at present, and how much they may. */
-function InUse({ intake, frame }: { intake: StatusReport['intake']; frame: TimeFrame }): JSX.Element {
-  const share = (part: number, whole: number) => `${number(part, frame)} of ${number(whole, frame)}`;
-  return (
-    <>
-      <h3>Connections</h3>
-      <Facts>
-        <Fact name="Associations in use">{share(intake.associations, intake.associationsMax)}</Fact>
-        <Fact name="Idle connections">{share(intake.idleConnections, intake.idleConnectionsMax)}</Fact>
-      </Facts>
-    </>
-  );
-}
-
-function Modality(props: { name: string; one: ModalityReport; frame: TimeFrame }): JSX.Element {
-  const { name, one, frame } = props;
-  const words = modalityWords(one, frame);
+function Modality(props: {
+  name: string;
+  one: ModalityReport;
+  frame: Frame;
+  desk: Desk | null;
+}): JSX.Element {
+  const { name, one, frame, desk } = props;
+  const { speech } = frame;
   return (
     <li>
       <p class="row-head">
         <b>
-          <Foreign text={name} />
+          <Foreign text={name} frame={frame} />
         </b>
-        <State words={words} />
+        <State words={modalityWords(one, frame)} />
       </p>
       <p class="small">
-        {one.configured ? 'AE title' : 'Unknown caller, AE title'}{' '}
+        {speech.say(one.configured ? 'modality.aeTitle' : 'modality.unknown')}{' '}
         <code>
-          <Foreign text={one.aeTitle} />
-        </code>{' '}
-        · {counted(one.received, nouns.image, frame)}
-        {one.lastReceivedAt === null ? null : (
-          <>
-            {' '}
-            · last image <Ago at={one.lastReceivedAt} frame={frame} />
-          </>
-        )}
+          <Foreign text={one.aeTitle} frame={frame} />
+        </code>
       </p>
+      <Facts>
+        <Fact name={speech.say('modality.lastImage')}>
+          {one.lastReceivedAt === null ? speech.say('never') : <Ago at={one.lastReceivedAt} frame={frame} />}
+        </Fact>
+        <Fact name={speech.say('modality.today')}>{speech.number(one.receivedToday)}</Fact>
+        <Fact name={speech.say('modality.total')}>{speech.number(one.received)}</Fact>
+      </Facts>
       {one.lastRefusal === null ? null : (
         <LastRefusal refusal={one.lastRefusal} now={isRefused(one)} frame={frame} />
       )}
+      {desk === null ? null : <desk.Modality about={{ name, one }} frame={frame} />}
     </li>
   );
 }
 
 /** @param props.now whether that is how things still stand */
-function LastRefusal(props: { refusal: RefusalReport; now: boolean; frame: TimeFrame }): JSX.Element {
+function LastRefusal(props: { refusal: RefusalReport; now: boolean; frame: Frame }): JSX.Element {
   const { refusal, now, frame } = props;
   return (
     <p class={now ? 'note tone-warn' : 'small'}>
-      Last refused <Ago at={refusal.at} frame={frame} />: {refusal.reason}
+      <Rich
+        phrase="modality.lastRefused"
+        frame={frame}
+        parts={{ ago: <Ago at={refusal.at} frame={frame} /> }}
+      />{' '}
+      <Told code={`cause.${refusal.code}`} words={refusal.reason} frame={frame} />
       {now ? (
         <>
           {' '}
-          <DoThis /> {refusal.nextStep} <span class="code">{refusal.code}</span>
+          <Titles refusal={refusal} frame={frame} /> <DoThis frame={frame} />{' '}
+          <Told code={`do.${refusal.code}`} words={refusal.nextStep} frame={frame} />{' '}
+          <span class="code">{refusal.code}</span>
         </>
       ) : null}
     </p>
+  );
+}
+
+/** What it called us, and itself: the mistake is most often to be seen here. */
+function Titles({ refusal, frame }: { refusal: RefusalReport; frame: Frame }): JSX.Element | null {
+  if (refusal.calledAeTitle === '') return null;
+  return (
+    <Rich
+      phrase="modality.titles"
+      frame={frame}
+      parts={{
+        calling: <code>{refusal.callingAeTitle}</code>,
+        called: <code>{refusal.calledAeTitle}</code>,
+        address: <code>{refusal.address}</code>,
+      }}
+    />
   );
 }

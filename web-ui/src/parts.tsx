@@ -1,10 +1,11 @@
-import type { ComponentChildren, JSX } from 'preact';
-import { ago, fullTime, type TimeFrame } from './format.ts';
+import { cloneElement, type ComponentChildren, type JSX } from 'preact';
+import { ago, type Frame, fullTime } from './format.ts';
 import { ToneIcon } from './icons.tsx';
+import type { Key, Values } from './speech.ts';
 import type { StateWords } from './words.ts';
 
 /** A relative time with the absolute one on hovering. */
-export function Ago({ at, frame }: { at: string | number; frame: TimeFrame }): JSX.Element {
+export function Ago({ at, frame }: { at: string | number; frame: Frame }): JSX.Element {
   const time = typeof at === 'number' ? at : Date.parse(at);
   return (
     <time dateTime={new Date(time).toISOString()} title={fullTime(time, frame)}>
@@ -35,7 +36,7 @@ export function Card(props: {
 }): JSX.Element {
   const titleId = `${props.id}-title`;
   return (
-    <section class={props.wide === true ? 'card wide' : 'card'} aria-labelledby={titleId}>
+    <section class={props.wide === true ? 'card wide' : 'card'} id={props.id} aria-labelledby={titleId}>
       <h2 id={titleId}>{props.title}</h2>
       {props.children}
     </section>
@@ -57,8 +58,42 @@ export function Fact({ name, children }: { name: string; children: ComponentChil
 }
 
 /** Text that came from outside, kept from running into ours. */
-export function Foreign({ text }: { text: string }): JSX.Element {
-  return text === '' ? <span class="small">(empty)</span> : <bdi class="foreign">{text}</bdi>;
+export function Foreign({ text, frame }: { text: string; frame: Frame }): JSX.Element {
+  return text === '' ? (
+    <span class="small">{frame.speech.say('empty')}</span>
+  ) : (
+    <bdi class="foreign">{text}</bdi>
+  );
+}
+
+/** A phrase in which elements take the place of some of its `{name}`s. */
+export function Rich(props: {
+  phrase: Key;
+  frame: Frame;
+  values?: Values;
+  parts: Readonly<Record<string, JSX.Element>>;
+}): JSX.Element {
+  const { phrase, frame, values = {}, parts } = props;
+  const template = frame.speech.template(phrase, values);
+  return (
+    <>
+      {template.split(/\{(\w+)\}/).map((piece, index) => {
+        if (index % 2 === 0) return piece;
+        const part = parts[piece];
+        const value = values[piece] ?? '';
+        if (part !== undefined) return cloneElement(part, { key: piece });
+        return typeof value === 'number' ? frame.speech.number(value) : value;
+      })}
+    </>
+  );
+}
+
+/** Words of the gateway: in the reader's language where the code is known there, else as English. */
+export function Told(props: { code: string; words: string; values?: Values; frame: Frame }): JSX.Element {
+  const { speech } = props.frame;
+  const known = speech.byCode(props.code, props.values);
+  if (known !== null) return <>{known}</>;
+  return speech.locale.startsWith('en') ? <>{props.words}</> : <span lang="en">{props.words}</span>;
 }
 
 /** A share between 0 and 1 as an SVG length. */
@@ -78,6 +113,6 @@ export function Bar({ used, reserve = 0 }: { used: number; reserve?: number }): 
 }
 
 /** Opens the sentence that says what to do. */
-export function DoThis(): JSX.Element {
-  return <b>Do{'\u00a0'}this:</b>;
+export function DoThis({ frame }: { frame: Frame }): JSX.Element {
+  return <b>{frame.speech.say('doThis').replaceAll(' ', '\u00a0')}</b>;
 }

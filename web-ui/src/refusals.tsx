@@ -1,25 +1,23 @@
 import type { JSX } from 'preact';
 import type { ProposalReport, RefusalReport, StatusReport } from '../../src/health/status.ts';
-import { counted, nouns, number, type TimeFrame } from './format.ts';
-import { Ago, Card, DoThis, Foreign } from './parts.tsx';
+import type { Frame } from './format.ts';
+import { Ago, Card, DoThis, Foreign, Rich, Told } from './parts.tsx';
 import { refusalWords } from './words.ts';
 
 const refusalsOpenMax = 5;
 const refusalsShownMax = 20;
 
-export function Refusals({ report, frame }: { report: StatusReport; frame: TimeFrame }): JSX.Element {
+export function Refusals({ report, frame }: { report: StatusReport; frame: Frame }): JSX.Element | null {
+  const { speech } = frame;
   const refusals = report.intake.refusals.slice(0, refusalsShownMax);
+  if (refusals.length === 0) return null;
   const earlier = refusals.slice(refusalsOpenMax);
   return (
-    <Card id="refusals" title="Recently refused calls" wide>
-      {refusals.length === 0 ? (
-        <p class="small">No call was refused since the gateway started.</p>
-      ) : (
-        <RefusalTable refusals={refusals.slice(0, refusalsOpenMax)} frame={frame} />
-      )}
+    <Card id="refusals" title={speech.say('refusals.title')} wide>
+      <RefusalTable refusals={refusals.slice(0, refusalsOpenMax)} frame={frame} />
       {earlier.length === 0 ? null : (
         <details>
-          <summary>{number(earlier.length, frame)} earlier</summary>
+          <summary>{speech.say('refusals.earlier', { n: earlier.length })}</summary>
           <RefusalTable refusals={earlier} frame={frame} />
         </details>
       )}
@@ -27,15 +25,17 @@ export function Refusals({ report, frame }: { report: StatusReport; frame: TimeF
   );
 }
 
-function RefusalTable(props: { refusals: readonly RefusalReport[]; frame: TimeFrame }): JSX.Element {
+const columns = ['refusals.when', 'refusals.from', 'refusals.itself', 'refusals.us', 'refusals.why'] as const;
+
+function RefusalTable(props: { refusals: readonly RefusalReport[]; frame: Frame }): JSX.Element {
   // Roles said aloud: laid out as cards on a phone, a table would lose them.
   return (
     <table role="table">
       <thead role="rowgroup">
         <tr role="row">
-          {['When', 'From', 'Called itself', 'Called us', 'Why, and what to do'].map((title) => (
-            <th key={title} role="columnheader" scope="col">
-              {title}
+          {columns.map((key) => (
+            <th key={key} role="columnheader" scope="col">
+              {props.frame.speech.say(key)}
             </th>
           ))}
         </tr>
@@ -53,25 +53,33 @@ function RefusalTable(props: { refusals: readonly RefusalReport[]; frame: TimeFr
   );
 }
 
-function Refusal({ one, frame }: { one: RefusalReport; frame: TimeFrame }): JSX.Element {
+function Refusal({ one, frame }: { one: RefusalReport; frame: Frame }): JSX.Element {
+  const { speech } = frame;
   return (
     <tr role="row">
-      <td role="cell" data-label="When">
+      <td role="cell" data-label={speech.say('refusals.when')}>
         <div>
           <Ago at={one.at} frame={frame} />
-          {one.count > 1 ? <span class="small times">{number(one.count, frame)} times</span> : null}
+          {one.count > 1 ? <span class="small times">{speech.say('times', { n: one.count })}</span> : null}
         </div>
       </td>
-      <td role="cell" data-label="From">
+      <td role="cell" data-label={speech.say('refusals.from')}>
         <code>
-          <Foreign text={one.address} />
+          <Foreign text={one.address} frame={frame} />
         </code>
       </td>
-      <TitleCell label="Called itself" title={one.callingAeTitle} modalityName={one.modalityName} />
-      <TitleCell label="Called us" title={one.calledAeTitle} modalityName={null} />
-      <td role="cell" class="why" data-label="Why">
+      <TitleCell
+        label="refusals.itself"
+        title={one.callingAeTitle}
+        modalityName={one.modalityName}
+        frame={frame}
+      />
+      <TitleCell label="refusals.us" title={one.calledAeTitle} modalityName={null} frame={frame} />
+      <td role="cell" class="why" data-label={speech.say('refusals.why')}>
         <div>
-          <b>{refusalWords[one.kind]}.</b> {one.reason} <DoThis /> {one.nextStep}{' '}
+          <b>{refusalWords(one.kind, frame)}.</b>{' '}
+          <Told code={`cause.${one.code}`} words={one.reason} frame={frame} /> <DoThis frame={frame} />{' '}
+          <Told code={`do.${one.code}`} words={one.nextStep} frame={frame} />{' '}
           <span class="code">{one.code}</span>
           {one.proposed === null ? null : <Proposal proposed={one.proposed} frame={frame} />}
         </div>
@@ -81,31 +89,41 @@ function Refusal({ one, frame }: { one: RefusalReport; frame: TimeFrame }): JSX.
 }
 
 /** What the device asked for, folded away: for whoever sets it up. */
-function Proposal({ proposed, frame }: { proposed: ProposalReport; frame: TimeFrame }): JSX.Element {
+function Proposal({ proposed, frame }: { proposed: ProposalReport; frame: Frame }): JSX.Element {
+  const { speech } = frame;
+  const list = (names: readonly string[]) => names.join('; ') || speech.say('none');
   return (
     <details class="proposal">
-      <summary>What it asked for ({counted(proposed.contexts, nouns.context, frame)})</summary>
-      <p class="small">Kinds: {proposed.sopClasses.join('; ') || 'none'}.</p>
-      <p class="small">Encodings: {proposed.transferSyntaxes.join('; ') || 'none'}.</p>
+      <summary>
+        {speech.say('refusals.asked', { contexts: speech.say('contexts', { n: proposed.contexts }) })}
+      </summary>
+      <p class="small">{speech.say('refusals.kinds', { list: list(proposed.sopClasses) })}</p>
+      <p class="small">{speech.say('refusals.encodings', { list: list(proposed.transferSyntaxes) })}</p>
     </details>
   );
 }
 
 /** What spoke no DICOM gave no AE title: where the columns are stacked, such a cell is left out. */
-function TitleCell(props: { label: string; title: string; modalityName: string | null }): JSX.Element {
-  const { label, title, modalityName } = props;
+function TitleCell(props: {
+  label: 'refusals.itself' | 'refusals.us';
+  title: string;
+  modalityName: string | null;
+  frame: Frame;
+}): JSX.Element {
+  const { label, title, modalityName, frame } = props;
+  const { speech } = frame;
   return (
-    <td role="cell" data-label={label} class={title === '' ? 'none' : undefined}>
+    <td role="cell" data-label={speech.say(label)} class={title === '' ? 'none' : undefined}>
       {title === '' ? (
-        'none'
+        speech.say('none')
       ) : (
         <div>
           <code>
-            <Foreign text={title} />
+            <Foreign text={title} frame={frame} />
           </code>
           {modalityName === null ? null : (
             <span class="small times">
-              set up as <bdi>{modalityName}</bdi>
+              <Rich phrase="refusals.setUpAs" frame={frame} parts={{ name: <bdi>{modalityName}</bdi> }} />
             </span>
           )}
         </div>

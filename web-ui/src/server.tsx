@@ -1,8 +1,16 @@
 import { render } from 'preact-render-to-string';
+import type { Language } from '../../src/web/language.ts';
 import type { PageLinks, PageView } from '../../src/web/view.ts';
-import { frameOf, refreshSeconds } from './frame.ts';
+import { frameOf, refreshSeconds, speechOf } from './frame.ts';
 import icon from './icon.svg?no-inline';
 import { Page, pageTitle } from './page.tsx';
+import type { Catalogue } from './speech.ts';
+import * as de from './words/de.ts';
+import * as en from './words/en.ts';
+import * as es from './words/es.ts';
+import * as fr from './words/fr.ts';
+
+const catalogues: Readonly<Record<Language, Catalogue>> = { en, de, fr, es };
 
 /** JSON that may stand in a script element: no `<` can end it or open a comment. */
 function embeddable(view: PageView): string {
@@ -11,10 +19,12 @@ function embeddable(view: PageView): string {
 
 /** The whole HTML document for the first view. Carries the view as data, for the script to go on from. */
 export function renderPage(view: PageView, links: PageLinks): string {
-  const frame = frameOf(view.report, Date.parse(view.report.time));
-  const props = { view, frame, stoppedAt: null };
+  const { language, report } = view;
+  const frame = frameOf(report, speechOf(language, catalogues[language]), Date.parse(report.time));
+  const props = { view, frame, stoppedAt: null, desk: null };
+  const words = links.words[language];
   const html = render(
-    <html lang="en">
+    <html lang={language}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -27,6 +37,7 @@ export function renderPage(view: PageView, links: PageLinks): string {
         {links.styles.map((href) => (
           <link key={href} rel="stylesheet" href={href} />
         ))}
+        {words === undefined ? null : <link rel="modulepreload" href={words} />}
         <script type="module" src={links.script} />
       </head>
       <body>

@@ -1,22 +1,24 @@
 import type { JSX } from 'preact';
 import type { StatusReport, TlsCertificateReport, TlsReport } from '../../src/health/status.ts';
-import { dateText, type TimeFrame } from './format.ts';
-import { Card, DoThis, Fact, Facts, State } from './parts.tsx';
+import { dateText, type Frame } from './format.ts';
+import { Card, DoThis, Fact, Facts, Rich, State } from './parts.tsx';
 import { ownCertificateWords, tlsWords } from './words.ts';
 
 /** Encrypted receiving: what to install in a device, and until when that is good. */
-export function Tls({ report, frame }: { report: StatusReport; frame: TimeFrame }): JSX.Element | null {
+export function Tls({ report, frame }: { report: StatusReport; frame: Frame }): JSX.Element | null {
   const { tls } = report.intake;
+  const { speech } = frame;
   if (tls === null) return null;
   return (
-    <Card id="tls" title="Receiving with TLS" wide>
+    <Card id="tls" title={speech.say('tls.title')} wide>
       <p class="row-head">
-        <b>Port {tls.port}</b>
-        <State words={tlsWords(tls)} />
+        <b>{speech.say('tls.port', { n: String(tls.port) })}</b>
+        <State words={tlsWords(tls, frame)} />
       </p>
       {tls.problem === null ? null : (
-        <p class={`note tone-${tlsWords(tls).tone}`}>
-          {tls.problem.words} <DoThis /> {tls.problem.nextStep} <span class="code">{tls.problem.code}</span>
+        <p class={`note tone-${tlsWords(tls, frame).tone}`}>
+          {tls.problem.words} <DoThis frame={frame} /> {tls.problem.nextStep}{' '}
+          <span class="code">{tls.problem.code}</span>
         </p>
       )}
       {tls.certificate === null ? null : (
@@ -29,23 +31,26 @@ export function Tls({ report, frame }: { report: StatusReport; frame: TimeFrame 
 function Certificate(props: {
   tls: TlsReport;
   certificate: TlsCertificateReport;
-  frame: TimeFrame;
+  frame: Frame;
 }): JSX.Element {
   const { tls, certificate, frame } = props;
+  const { speech } = frame;
   return (
     <>
       <Facts>
-        <Fact name="Certificate">
+        <Fact name={speech.say('tls.certificate')}>
           <State words={ownCertificateWords(certificate, frame)} />
         </Fact>
-        <Fact name="Valid until">{dateText(Date.parse(certificate.notAfter), frame)}</Fact>
-        <Fact name="Made by">{certificate.selfSigned ? 'this box' : 'somebody else'}</Fact>
-        <Fact name="Device certificates">
-          {tls.clientCertificateRequired ? 'required of all' : 'of bound AE titles only'}
+        <Fact name={speech.say('tls.validUntil')}>{dateText(Date.parse(certificate.notAfter), frame)}</Fact>
+        <Fact name={speech.say('tls.madeBy')}>
+          {speech.say(certificate.selfSigned ? 'tls.thisBox' : 'tls.somebody')}
+        </Fact>
+        <Fact name={speech.say('tls.deviceCertificates')}>
+          {speech.say(tls.clientCertificateRequired ? 'tls.ofAll' : 'tls.ofBound')}
         </Fact>
       </Facts>
       <p class="small">
-        The device has to trust it: <code>{certificate.file}</code>. Compare its SHA-256 fingerprint:
+        <Rich phrase="tls.trust" frame={frame} parts={{ file: <code>{certificate.file}</code> }} />
       </p>
       <p class="small">
         <code class="fingerprint">{certificate.sha256}</code>

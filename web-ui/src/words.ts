@@ -7,7 +7,8 @@ import type {
   TlsReport,
   Verdict,
 } from '../../src/health/status.ts';
-import { ago, clockTime, counted, nouns, number, type TimeFrame } from './format.ts';
+import { ago, clockTime, type Frame, rate } from './format.ts';
+import type { Key } from './speech.ts';
 
 /** How a state is shown: each tone has a colour and, so that it does not hang on colour, a shape of its own. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'idle';
@@ -19,16 +20,21 @@ export interface StateWords {
   readonly detail: string | null;
 }
 
-const verdicts: Readonly<Record<Verdict, { readonly tone: Tone; readonly word: string }>> = {
-  working: { tone: 'ok', word: 'Working' },
-  degraded: { tone: 'warn', word: 'Needs attention' },
-  down: { tone: 'bad', word: 'Not working' },
-};
+const verdicts = {
+  working: { tone: 'ok', key: 'verdict.working' },
+  degraded: { tone: 'warn', key: 'verdict.degraded' },
+  down: { tone: 'bad', key: 'verdict.down' },
+} as const satisfies Record<Verdict, { tone: Tone; key: Key }>;
 
 /** The verdict at a glance. While an archive is yet to answer for the first time, it is too early to call it working. */
-export function verdictWords({ verdict, destinations }: StatusReport): (typeof verdicts)[Verdict] {
+export function verdictWords(
+  { verdict, destinations }: StatusReport,
+  { speech }: Frame,
+): { readonly tone: Tone; readonly word: string } {
   const untried = Object.values(destinations).some(({ state }) => state === 'untried');
-  return verdict === 'working' && untried ? { tone: 'idle', word: 'Starting' } : verdicts[verdict];
+  if (verdict === 'working' && untried) return { tone: 'idle', word: speech.say('verdict.starting') };
+  const { tone, key } = verdicts[verdict];
+  return { tone, word: speech.say(key) };
 }
 
 function timeOf(iso: string | null): number | null {
@@ -47,35 +53,42 @@ export function lastConfirmedAt(report: StatusReport): number | null {
 }
 
 /** The way into the box. */
-export function intakeWords(report: StatusReport, frame: TimeFrame): StateWords {
+export function intakeWords(report: StatusReport, frame: Frame): StateWords {
   const { intake } = report;
-  if (!intake.open) return { tone: 'bad', word: 'Closed', detail: intake.reason?.words ?? null };
+  const { speech } = frame;
+  if (!intake.open) {
+    const detail = intake.reason === null ? null : causeWords(intake.reason, frame);
+    return { tone: 'bad', word: speech.say('path.closed'), detail };
+  }
   if (intake.associations >= intake.associationsMax) {
-    const detail = `${intake.associations} of ${intake.associationsMax} associations are in use`;
-    return { tone: 'warn', word: 'Full', detail };
+    const detail = speech.say('path.inUse', { part: intake.associations, whole: intake.associationsMax });
+    return { tone: 'warn', word: speech.say('path.full'), detail };
   }
   const modalities = Object.values(report.modalities);
   const refused = modalities.filter((one) => isRefused(one)).length;
   if (refused > 0) {
-    return {
-      tone: 'warn',
-      word: `${counted(refused, nouns.modality, frame)} refused`,
-      detail: 'the reason is below',
-    };
+    const word = speech.say('path.refused', { modalities: speech.say('modalities', { n: refused }) });
+    return { tone: 'warn', word, detail: speech.say('path.reasonBelow') };
   }
   const heardAt = latest(modalities.map((one) => one.lastHeardAt));
   const refusedAt = latest(intake.refusals.filter(isModalityCall).map((one) => one.at));
   if (refusedAt !== null && refusedAt > (heardAt ?? Number.NEGATIVE_INFINITY)) {
-    return {
-      tone: 'warn',
-      word: 'Last call refused',
-      detail: `${ago(refusedAt, frame)}; the reason is below`,
-    };
+    const detail = speech.say('path.lastRefusedAgo', { ago: ago(refusedAt, frame) });
+    return { tone: 'warn', word: speech.say('path.lastRefused'), detail };
   }
-  if (heardAt === null) return { tone: 'idle', word: 'Ready', detail: 'nothing has called yet' };
+  if (heardAt === null)
+    return { tone: 'idle', word: speech.say('path.ready'), detail: speech.say('path.nothingCalled') };
   const receivedAt = latest(modalities.map((one) => one.lastReceivedAt));
-  const detail = receivedAt === null ? 'no image yet' : `last image ${ago(receivedAt, frame)}`;
-  return { tone: 'ok', word: intake.associations > 0 ? 'Receiving' : 'Ready', detail };
+  const detail =
+    receivedAt === null
+      ? speech.say('path.noImage')
+      : speech.say('path.lastImage', { ago: ago(receivedAt, frame) });
+  return { tone: 'ok', word: speech.say(intake.associations > 0 ? 'path.receiving' : 'path.ready'), detail };
+}
+
+/** What the gateway gave as a reason, in the reader's language where that is known. */
+export function causeWords({ code, words }: { code: string; words: string }, { speech }: Frame): string {
+  return speech.byCode(`cause.${code}`) ?? words;
 }
 
 /** Whether a device did not get its way: a port scan gives no AE title, and a connection at rest carries no image. */
@@ -83,35 +96,47 @@ function isModalityCall({ kind, callingAeTitle }: RefusalReport): boolean {
   return kind !== 'closed' && callingAeTitle.trim() !== '';
 }
 
-/** What became of a call, in a word or two. */
-export const refusalWords: Readonly<Record<RefusalReport['kind'], string>> = {
-  rejected: 'Call refused',
-  aborted: 'Call cut off',
-  closed: 'Connection closed',
-  'refused object': 'Image refused',
-  'refused service': 'Not offered here',
-};
+const refusalKeys = {
+  rejected: 'refused.rejected',
+  aborted: 'refused.aborted',
+  closed: 'refused.closed',
+  'refused object': 'refused.object',
+  'refused service': 'refused.service',
+} as const satisfies Record<RefusalReport['kind'], Key>;
 
-const diskWords = {
-  ok: { tone: 'ok', word: 'Keeping images safe', detail: null },
-  low: { tone: 'warn', word: 'Disk filling up', detail: null },
-  full: { tone: 'bad', word: 'Disk full', detail: 'no new image fits' },
-  suspect: { tone: 'bad', word: 'Disk fault', detail: 'writing to the disk failed' },
-  missing: { tone: 'bad', word: 'Disk missing', detail: 'the disk for images is not there' },
-} as const satisfies Record<StatusReport['disk']['state'], StateWords>;
+/** What became of a call, in a word or two. */
+export function refusalWords(kind: RefusalReport['kind'], { speech }: Frame): string {
+  return speech.say(refusalKeys[kind]);
+}
+
+const diskKeys = {
+  ok: { tone: 'ok', word: 'disk.ok', why: null },
+  low: { tone: 'warn', word: 'disk.low', why: null },
+  full: { tone: 'bad', word: 'disk.full', why: 'disk.full.why' },
+  suspect: { tone: 'bad', word: 'disk.suspect', why: 'disk.suspect.why' },
+  missing: { tone: 'bad', word: 'disk.missing', why: 'disk.missing.why' },
+} as const satisfies Record<StatusReport['disk']['state'], { tone: Tone; word: Key; why: Key | null }>;
 
 /** The box itself, as far as keeping images goes. */
-export function boxWords({ disk }: StatusReport, frame: TimeFrame): StateWords {
-  const words = diskWords[disk.state];
-  return { ...words, detail: words.detail ?? roomWords(disk.daysLeft, frame) };
+export function boxWords({ disk }: StatusReport, frame: Frame): StateWords {
+  const { tone, word, why } = diskKeys[disk.state];
+  const detail = why === null ? roomWords(disk.daysLeft, frame) : frame.speech.say(why);
+  return { tone, word: frame.speech.say(word), detail };
 }
 
 /** `room for about 9 days`, or null while that is not known. */
-export function roomWords(daysLeft: number | null, frame: TimeFrame): string | null {
+export function roomWords(daysLeft: number | null, { speech }: Frame): string | null {
   if (daysLeft === null) return null;
-  if (daysLeft < 1) return 'room for less than a day';
-  if (daysLeft > 365) return 'room for more than a year';
-  return `room for about ${counted(Math.floor(daysLeft), nouns.day, frame)}`;
+  if (daysLeft < 1) return speech.say('room.under');
+  if (daysLeft > 365) return speech.say('room.over');
+  return speech.say('room.days', { n: Math.floor(daysLeft) });
+}
+
+/** `about 9 days`. */
+export function roomShort(daysLeft: number, { speech }: Frame): string {
+  if (daysLeft < 1) return speech.say('room.underShort');
+  if (daysLeft > 365) return speech.say('room.overShort');
+  return speech.say('room.daysShort', { n: Math.floor(daysLeft) });
 }
 
 /** From best to worst. */
@@ -121,36 +146,73 @@ function badness({ state }: DestinationReport): number {
   return destinationStates.indexOf(state);
 }
 
-/** The way to the archives: the worst of those in use. */
-export function lineWords(report: StatusReport, frame: TimeFrame): StateWords {
+/** Reason codes that say that nothing gets as far as the other side. */
+const nearCodes: ReadonlySet<string> = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'PROXY_UNAVAILABLE',
+  'PROXY_REFUSED',
+  'PROXY_SIGN_IN_REFUSED',
+  'FOLDER_NOT_MOUNTED',
+]);
+
+/** The way out, in two pieces: to the network, and from there to the archive that fares worst. */
+export interface WayOut {
+  readonly near: StateWords;
+  readonly far: StateWords;
+}
+
+export function wayOut(report: StatusReport, frame: Frame): WayOut {
+  const { speech } = frame;
   const used = Object.values(report.destinations).filter((one) => one.state !== 'removed');
   const worst = used.toSorted((a, b) => badness(b) - badness(a))[0];
-  if (worst === undefined)
-    return { tone: 'bad', word: 'No archive set up', detail: 'images stay on this box' };
+  const unknown: StateWords = { tone: 'idle', word: speech.say('path.notReached'), detail: null };
+  if (worst === undefined) {
+    const far = { word: speech.say('path.noArchive'), detail: speech.say('path.stayHere') };
+    return { near: { ...unknown, word: speech.say('unknown') }, far: { tone: 'bad', ...far } };
+  }
   const words = destinationWords(worst, frame);
-  if (used.length === 1 || worst.state === 'up') return words;
   const same = used.filter((one) => one.state === worst.state).length;
-  return { ...words, word: `${words.word} (${same} of ${used.length})` };
+  const some = { word: words.word, part: same, whole: used.length };
+  const far =
+    used.length === 1 || worst.state === 'up' ? words : { ...words, word: speech.say('path.some', some) };
+  const reached: StateWords = { tone: 'ok', word: speech.say('path.open'), detail: null };
+  if (worst.state === 'untried') return { near: { ...unknown, word: speech.say('archive.untried') }, far };
+  if (worst.state === 'up' || worst.reason === null || !nearCodes.has(worst.reason.code))
+    return { near: reached, far };
+  // Some other archive is reached: the line itself is in order.
+  if (used.some((one) => one.state === 'up')) return { near: reached, far };
+  const detail = causeWords(worst.reason, frame);
+  return { near: { tone: far.tone, word: speech.say('path.broken'), detail }, far: unknown };
 }
 
 /** The reason code of a destination that a person has paused: it alone does not go on by itself. */
-const pausedByOperator = 'PAUSED_BY_OPERATOR';
+export const pausedByOperator = 'PAUSED_BY_OPERATOR';
 
-export function destinationWords(one: DestinationReport, frame: TimeFrame): StateWords {
+export function destinationWords(one: DestinationReport, frame: Frame): StateWords {
+  const { speech } = frame;
   const nextAt = timeOf(one.nextAttemptAt);
-  const again = nextAt === null ? 'being tried again' : `tried again at ${clockTime(nextAt, frame)}`;
+  const again =
+    nextAt === null
+      ? speech.say('archive.beingTried')
+      : speech.say('archive.triedAt', { time: clockTime(nextAt, frame) });
   const words = {
-    untried: { tone: 'idle', word: 'Being tried', detail: 'no answer yet' },
-    up: { tone: 'ok', word: one.queued > 0 ? 'Sending' : 'Connected', detail: null },
-    waiting: { tone: 'warn', word: 'Waiting to try again', detail: again },
-    down: { tone: 'bad', word: 'Not reachable', detail: again },
+    untried: ['idle', 'archive.untried', speech.say('archive.untried.why')],
+    up: ['ok', one.queued > 0 ? 'archive.sending' : 'archive.connected', null],
+    waiting: ['warn', 'archive.waiting', again],
+    down: ['bad', 'archive.down', again],
     paused:
       one.reason?.code === pausedByOperator
-        ? { tone: 'bad', word: 'Paused', detail: 'until IT resumes it' }
-        : { tone: 'bad', word: 'Not sending', detail: again },
-    removed: { tone: 'idle', word: 'Removed from the settings', detail: null },
-  } as const satisfies Record<DestinationReport['state'], StateWords>;
-  return words[one.state];
+        ? ['bad', 'archive.paused', speech.say('archive.paused.why')]
+        : ['bad', 'archive.notSending', again],
+    removed: ['idle', 'archive.removed', null],
+  } as const satisfies Record<DestinationReport['state'], readonly [Tone, Key, string | null]>;
+  const [tone, key, detail] = words[one.state];
+  return { tone, word: speech.say(key), detail };
 }
 
 /** Whether the last thing heard of a modality was refused. */
@@ -159,46 +221,14 @@ export function isRefused({ lastHeardAt, lastRefusal }: ModalityReport): boolean
   return lastHeardAt === null || Date.parse(lastRefusal.at) >= Date.parse(lastHeardAt);
 }
 
-export function modalityWords(one: ModalityReport, frame: TimeFrame): StateWords {
+export function modalityWords(one: ModalityReport, frame: Frame): StateWords {
   const heardAt = timeOf(one.lastHeardAt);
   const refusedAt = timeOf(one.lastRefusal?.at ?? null);
   if (one.lastRefusal !== null && refusedAt !== null && isRefused(one)) {
-    return { tone: 'warn', word: refusalWords[one.lastRefusal.kind], detail: ago(refusedAt, frame) };
+    return { tone: 'warn', word: refusalWords(one.lastRefusal.kind, frame), detail: ago(refusedAt, frame) };
   }
-  if (heardAt === null) return { tone: 'idle', word: 'Never heard', detail: null };
-  return { tone: 'ok', word: 'Heard', detail: ago(heardAt, frame) };
-}
-
-/** One kind of image that is set aside: how many, what that means, what to do. */
-export interface ParkedWords {
-  readonly count: number;
-  readonly word: string;
-  readonly meaning: string;
-  readonly todo: string;
-}
-
-export function parkedWords({ totals }: StatusReport): ParkedWords[] {
-  const kinds: ParkedWords[] = [
-    {
-      count: totals.held,
-      word: 'Held',
-      meaning: 'Sending them did not work out, and trying again by itself will not help.',
-      todo: 'IT looks at the reason with `gantry queue ls --state held` and then releases them.',
-    },
-    {
-      count: totals.quarantined,
-      word: 'Refused by the archive',
-      meaning: 'The archive said no for good. They are kept on this box.',
-      todo: 'IT asks the archive why, with the reasons from `gantry queue ls --state quarantined`.',
-    },
-    {
-      count: totals.conflicts,
-      word: 'Same identity, other content',
-      meaning: 'Another image with the same identity was there first. Both are kept; this one was not sent.',
-      todo: 'IT decides with `gantry queue resolve` which one is right.',
-    },
-  ];
-  return kinds.filter((kind) => kind.count > 0);
+  if (heardAt === null) return { tone: 'idle', word: frame.speech.say('modality.neverHeard'), detail: null };
+  return { tone: 'ok', word: frame.speech.say('modality.heard'), detail: ago(heardAt, frame) };
 }
 
 /** How many images are set aside, whatever for. */
@@ -207,40 +237,55 @@ export function parkedCount({ totals: { held, quarantined, conflicts } }: Status
 }
 
 /** Days a server certificate still has. */
-export function certificateWords(daysLeft: number, frame: TimeFrame): StateWords {
-  if (daysLeft <= 0) return { tone: 'bad', word: 'expired', detail: null };
-  const word = `${counted(Math.floor(daysLeft), nouns.day, frame)} left`;
+export function certificateWords(daysLeft: number, { speech }: Frame): StateWords {
+  if (daysLeft <= 0) return { tone: 'bad', word: speech.say('certificate.expired'), detail: null };
+  const word = speech.say('certificate.left', { n: Math.floor(daysLeft) });
   return { tone: daysLeft <= 7 ? 'warn' : 'ok', word, detail: null };
 }
 
-/** How fast it goes to an archive, and why not faster; null where nothing is known of either. */
-export function sendingWords(one: DestinationReport, frame: TimeFrame): string | null {
-  const { measuredMbitPerSecond, limitMbitPerSecond, limitBecause, limitUntil } = one.line;
-  const measured =
-    measuredMbitPerSecond === null ? [] : [`measured ${number(measuredMbitPerSecond, frame)} Mbit/s`];
-  const by = limitBecause === 'operator' ? ' by command' : '';
-  const until = limitUntil === null ? '' : ` until ${clockTime(Date.parse(limitUntil), frame)}`;
-  const least = limitMbitPerSecond === null ? '' : `${number(limitMbitPerSecond, frame)} Mbit/s`;
-  const limit = limitMbitPerSecond === 0 ? 'nothing is sent' : `at most ${least}`;
-  const limits = limitMbitPerSecond === null ? [] : [`${limit}${by}${until}`];
-  const words = [...measured, ...limits].join('; ');
-  return words === '' ? null : words;
+export function mbitWords(mbitPerSecond: number, frame: Frame): string {
+  return frame.speech.say('line.mbit', { n: rate(mbitPerSecond, frame) });
+}
+
+/** Why it does not go faster to an archive; null where nothing limits it. */
+export function limitWords({ line }: DestinationReport, frame: Frame): string | null {
+  const { limitMbitPerSecond, limitBecause, limitUntil } = line;
+  const { speech } = frame;
+  if (limitMbitPerSecond === null) return null;
+  const bare =
+    limitMbitPerSecond === 0
+      ? speech.say('line.nothing')
+      : speech.say('line.most', { mbit: mbitWords(limitMbitPerSecond, frame) });
+  const limit = limitBecause === 'operator' ? speech.say('line.byCommand', { limit: bare }) : bare;
+  const until = timeOf(limitUntil);
+  return until === null ? limit : speech.say('line.until', { limit, time: clockTime(until, frame) });
 }
 
 /** The way in with TLS. */
-export function tlsWords({ open, problem }: TlsReport): StateWords {
-  if (!open) return { tone: 'bad', word: 'Closed', detail: 'without TLS it is open' };
+export function tlsWords({ open, problem }: TlsReport, { speech }: Frame): StateWords {
+  if (!open) return { tone: 'bad', word: speech.say('tls.closed'), detail: speech.say('tls.closed.why') };
+  const word = speech.say('tls.open');
   return problem === null
-    ? { tone: 'ok', word: 'Open', detail: null }
-    : { tone: 'warn', word: 'Open', detail: 'a changed file is not in use' };
+    ? { tone: 'ok', word, detail: null }
+    : { tone: 'warn', word, detail: speech.say('tls.open.why') };
 }
 
 /** How things stand with this box's own certificate. */
-export function ownCertificateWords({ life, daysLeft }: TlsCertificateReport, frame: TimeFrame): StateWords {
-  if (life === 'expired') return { tone: 'bad', word: 'expired', detail: null };
-  if (life === 'early') return { tone: 'bad', word: 'not valid yet', detail: 'is the date right?' };
-  const detail = `${counted(daysLeft, nouns.day, frame)} left`;
+export function ownCertificateWords({ life, daysLeft }: TlsCertificateReport, { speech }: Frame): StateWords {
+  if (life === 'expired') return { tone: 'bad', word: speech.say('certificate.expired'), detail: null };
+  if (life === 'early')
+    return { tone: 'bad', word: speech.say('tls.early'), detail: speech.say('tls.early.why') };
+  const detail = speech.say('certificate.left', { n: daysLeft });
   return life === 'renew'
-    ? { tone: 'warn', word: 'to be renewed', detail }
-    : { tone: 'ok', word: 'valid', detail };
+    ? { tone: 'warn', word: speech.say('tls.renew'), detail }
+    : { tone: 'ok', word: speech.say('tls.valid'), detail };
+}
+
+/** Whether the box's clock is right, by what the archives say. */
+export function clockWords({ clock }: StatusReport, { speech }: Frame): StateWords {
+  if (clock.trusted === null) return { tone: 'idle', word: speech.say('box.clockUnknown'), detail: null };
+  if (clock.trusted) return { tone: 'ok', word: speech.say('box.clockGood'), detail: null };
+  const worst = Object.entries(clock.offsetSeconds).toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a))[0];
+  const values = { n: Math.abs(worst?.[1] ?? 0), names: worst?.[0] ?? '' };
+  return { tone: 'bad', word: speech.say('box.clockBad', values), detail: null };
 }

@@ -1,0 +1,83 @@
+import type { JSX } from 'preact';
+import type { DestinationReport } from '../../../src/health/status.ts';
+import type { LineReport, LineStep } from '../../../src/health/line-test.ts';
+import { pausedByOperator } from '../words.ts';
+import { api, Button, Finding, Outcome, useCall, useFrame, useMay } from './parts.tsx';
+
+/** Beside each archive: pause, try again, walk the line. */
+export function ArchiveDesk({ name, one }: { name: string; one: DestinationReport }): JSX.Element | null {
+  const { speech } = useFrame();
+  const change = useCall<true>();
+  const retry = useCall<{ count: number }>();
+  const line = useCall<LineReport>();
+  if (!useMay('technician') || one.state === 'removed') return null;
+  const paused = one.reason?.code === pausedByOperator;
+  const verb = paused ? 'resume' : 'pause';
+  const path = `/api/v1/destinations/${encodeURIComponent(name)}/${verb}`;
+  return (
+    <>
+      <p class="buttons">
+        <Button
+          busy={change.busy}
+          onPress={() =>
+            change.run(async () => {
+              await api.call('POST', path, {});
+              return true as const;
+            })
+          }
+        >
+          {speech.say(`desk.${verb}`)}
+        </Button>
+        <Button
+          busy={retry.busy}
+          onPress={() => retry.run(() => api.call('POST', '/api/v1/queue/retry', { destination: name }))}
+        >
+          {speech.say('desk.retry')}
+        </Button>
+        <Button
+          busy={line.busy}
+          onPress={() => line.run(() => api.call('POST', '/api/v1/line-test', { destination: name }))}
+        >
+          {speech.say('desk.lineTest')}
+        </Button>
+      </p>
+      <Outcome call={change}>{() => <p>{speech.say('desk.done')}</p>}</Outcome>
+      <Outcome call={retry}>{({ count }) => <p>{speech.say('desk.changed', { n: count })}</p>}</Outcome>
+      <Outcome call={line}>
+        {({ steps }) => (
+          <ol class="rows line-test">
+            {steps.map((step) => (
+              <li key={step.step}>
+                <Step step={step} />
+              </li>
+            ))}
+          </ol>
+        )}
+      </Outcome>
+    </>
+  );
+}
+
+function Step({ step }: { step: LineStep }): JSX.Element {
+  const { speech } = useFrame();
+  const words = {
+    ok: step.attention ? (['warn', 'desk.look'] as const) : (['ok', 'desk.ok'] as const),
+    failed: ['bad', 'desk.failed'],
+    skipped: ['idle', 'desk.skipped'],
+  } as const;
+  const [tone, key] = words[step.state];
+  return (
+    <>
+      <b>{speech.say(`desk.step.${step.step}`)}</b>
+      <Finding
+        tone={tone}
+        word={speech.say(key)}
+        code={step.code}
+        words={step.words}
+        nextStep={step.nextStep}
+      >
+        {step.call === null ? null : `${speech.say(`desk.call.${step.call}`)}.`}
+      </Finding>
+    </>
+  );
+}

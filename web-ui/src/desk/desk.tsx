@@ -1,0 +1,116 @@
+import type { JSX } from 'preact';
+import type { Desk } from '../desk.ts';
+import { ArchiveDesk } from './archive.tsx';
+import { CallersDesk, ModalityDesk } from './modalities.tsx';
+import { NetworkDesk } from './network.tsx';
+import { ParkedDesk } from './parked.tsx';
+import { api, Button, FrameProvider, Outcome, useCall, useFrame, useMay } from './parts.tsx';
+import { SessionDesk } from './session.tsx';
+import { StudiesDesk } from './studies.tsx';
+import { UsersDesk } from './users.tsx';
+
+/** The tools, each in its place on the page. */
+export const desk: Desk = {
+  Actions: ({ frame }) => (
+    <FrameProvider value={frame}>
+      <SessionDesk />
+      <ActionsDesk />
+    </FrameProvider>
+  ),
+  Modality: ({ about, frame }) => (
+    <FrameProvider value={frame}>
+      <ModalityDesk {...about} />
+    </FrameProvider>
+  ),
+  Modalities: ({ frame }) => (
+    <FrameProvider value={frame}>
+      <CallersDesk />
+    </FrameProvider>
+  ),
+  Parked: ({ about, frame }) => (
+    <FrameProvider value={frame}>
+      <ParkedDesk kind={about} />
+    </FrameProvider>
+  ),
+  Archive: ({ about, frame }) => (
+    <FrameProvider value={frame}>
+      <ArchiveDesk {...about} />
+    </FrameProvider>
+  ),
+  Network: ({ frame }) => (
+    <FrameProvider value={frame}>
+      <NetworkDesk />
+    </FrameProvider>
+  ),
+};
+
+function ActionsDesk(): JSX.Element | null {
+  const technician = useMay('technician');
+  const admin = useMay('admin');
+  if (!technician) return null;
+  return (
+    <>
+      <StudiesDesk />
+      <HelpDesk />
+      {admin ? <UsersDesk /> : null}
+    </>
+  );
+}
+
+interface BundleContents {
+  readonly contents: readonly { readonly name: string; readonly about: string }[];
+}
+
+/** Files for who is to help: what is in them is shown before they are made. */
+function HelpDesk(): JSX.Element {
+  const { speech } = useFrame();
+  const contents = useCall<BundleContents>();
+  const file = useCall<true>();
+  const download = (method: 'GET' | 'POST', path: string, name: string) =>
+    file.run(async () => {
+      await api.download(method, path, name);
+      return true as const;
+    });
+  return (
+    <>
+      <h3>{speech.say('desk.tools')}</h3>
+      <p class="buttons">
+        <Button
+          busy={contents.busy}
+          onPress={() => contents.run(() => api.call('GET', '/api/v1/support-bundle/contents'))}
+        >
+          {speech.say('desk.bundle')}
+        </Button>
+        <Button
+          busy={file.busy}
+          onPress={() => download('GET', '/api/v1/commissioning-report', 'commissioning-report.html')}
+        >
+          {speech.say('desk.commissioning')}
+        </Button>
+      </p>
+      <Outcome call={contents}>
+        {({ contents: parts }) => (
+          <>
+            <p>{speech.say('desk.bundleWords')}</p>
+            <ul class="rows small">
+              {parts.map(({ name, about }) => (
+                <li key={name}>
+                  <code>{name}</code> <span lang="en">{about}</span>
+                </li>
+              ))}
+            </ul>
+            <p class="buttons">
+              <Button
+                busy={file.busy}
+                onPress={() => download('POST', '/api/v1/support-bundle', 'gantry-support.tar.gz')}
+              >
+                {speech.say('desk.download')}
+              </Button>
+            </p>
+          </>
+        )}
+      </Outcome>
+      <Outcome call={file}>{() => <p>{speech.say('desk.done')}</p>}</Outcome>
+    </>
+  );
+}
