@@ -49,7 +49,7 @@ const wordsOf: Readonly<Record<TestStudyReport['readBack'], string>> = {
   no: 'The archive said that it took the test image, but it could not be read back.',
 };
 
-function itemOf({ file, dataSetSha256: _, ...names }: TestStudy) {
+function itemOf({ file, dataSetSha256: _digest, ...names }: TestStudy) {
   return {
     ...names,
     Modality: 'OT',
