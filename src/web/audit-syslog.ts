@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
@@ -20,6 +21,10 @@ export interface AuditSyslogOptions {
 }
 
 const connectMs = 10_000;
+/** The other side may close too; it need not. */
+const closeMs = 3_000;
+/** More than this is read from the log again. */
+const waitingMax = 1_000;
 const retryMs = 30_000;
 const idleMs = 60_000;
 
@@ -32,6 +37,9 @@ export class AuditSyslog {
   readonly #log: Log;
   readonly #sending: Loop;
   #unfollow: (() => void) | null = null;
+  /** What is still to be sent; null: the log has to be asked. */
+  #waiting: AuditEntry[] | null = null;
+  #socket: TLSSocket | null = null;
   #failing = false;
 
   constructor(options: AuditSyslogOptions) {
@@ -44,24 +52,32 @@ export class AuditSyslog {
   }
 
   start(): void {
-    this.#unfollow = this.#options.audit.onEntry(() => this.#sending.notifySoon());
+    this.#unfollow = this.#options.audit.onEntry((entry) => {
+      this.#waiting?.push(entry);
+      if ((this.#waiting?.length ?? 0) > waitingMax) this.#waiting = null;
+      this.#sending.notifySoon();
+    });
     this.#sending.start();
   }
 
   async stop(): Promise<void> {
     this.#unfollow?.();
-    await this.#sending.stop();
+    const stopped = this.#sending.stop();
+    this.#socket?.destroy(new Error('the gateway stops'));
+    await stopped;
   }
 
   async #round(): Promise<number> {
     const { audit, sent } = this.#options;
     const last = await sent.read();
-    const { entries } = await audit.read();
-    const waiting = entries.filter(({ number }) => number > last);
-    if (waiting.length === 0) return idleMs;
+    this.#waiting ??= [...(await audit.read()).entries];
+    // What comes while these are sent goes with the next.
+    const batch = this.#waiting.filter(({ number }) => number > last);
+    this.#waiting = [...batch];
+    if (batch.length === 0) return idleMs;
     try {
-      await this.#send(waiting);
-      await sent.write(waiting.at(-1)?.number ?? last);
+      await this.#send(batch);
+      await sent.write(batch.at(-1)?.number ?? last);
     } catch (error) {
       this.#noteFailure(error);
       return retryMs;
@@ -80,15 +96,19 @@ export class AuditSyslog {
       minVersion: 'TLSv1.2',
       ...(authority === null ? {} : { ca: authority }),
     });
+    this.#socket = socket;
     socket.setTimeout(connectMs, () => socket.destroy(new Error('no answer in time')));
     try {
       await once(socket, 'secureConnect');
       for (const entry of entries) await write(socket, framed(entry, source));
-      // The other side has read all of it before it closes too.
+      // A connection that breaks now may have lost some of it.
+      const closed = once(socket.resume(), 'close');
       socket.end();
-      await once(socket.resume(), 'close');
+      await Promise.race([closed, setTimeout(closeMs, null, { ref: false })]);
     } finally {
+      socket.on('error', () => {});
       socket.destroy();
+      this.#socket = null;
     }
   }
 

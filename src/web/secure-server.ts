@@ -69,6 +69,11 @@ export class SecureWebServer {
       handshakeTimeout: limits.requestMs,
     });
     this.#server.setTimeout(limits.idleMs);
+    // While it is being opened, that is told by whoever waits for it.
+    this.#server.on('error', (error) => {
+      if (this.#server.listening)
+        this.#log.error({ code: systemErrorCode(error) }, 'the HTTPS port of the page failed');
+    });
     this.#app = this.#createApp();
     this.#watch = new CertificateWatch({
       naming,

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,4 +126,34 @@ test('a technician code signs a visitor in: made on the box, or with a key of th
   const outside = await post(gateway, '/api/v1/session/code', { code: right.stdout });
   expect([outside.status, outside.json['user']]).toEqual([200, 'Kim (code of vendor)']);
   expect((await command('auth', 'code', '--name', 'Kim', '--key', key)).stderr).toContain('USAGE_CODE');
+});
+
+test('changed files of users and of the audit log are noticed, let nobody in, and do not stop the gateway', async () => {
+  const box = await makeBox();
+  const data = join(box.folder, 'data');
+  const first = await box.start();
+  const code = pairingCode(box.lines);
+  expect((await post(first, '/api/v1/pairing', { code, name: 'ada', password })).status).toBe(200);
+  await first.stop();
+  for (const name of ['access/state', 'audit/00000001']) {
+    const bytes = await readFile(join(data, name));
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    await writeFile(join(data, name), bytes);
+  }
+
+  box.lines.length = 0;
+  const second = await box.start();
+  expect((await second.status()).intake.open).toBe(true);
+  const log = box.lines.join('');
+  expect([log.includes('AUDIT_CHAIN_BROKEN'), log.includes('ACCESS_DAMAGED')]).toEqual([true, true]);
+  // Nobody becomes an admin by damaging a file.
+  expect(log).not.toContain('"event":"pairing"');
+  expect((await post(second, '/api/v1/session', { name: 'ada', password })).status).toBe(401);
+  const refused = await post(second, '/api/v1/pairing', { code, name: 'eve', password });
+  expect([refused.status, refused.json['code']]).toEqual([403, 'PAIRING_CLOSED']);
+
+  const reset = await command('auth', 'reset', '--data', data);
+  const again = /Pairing code: (\S+)/.exec(reset.stdout)?.[1] ?? '';
+  const back = await post(second, '/api/v1/pairing', { code: again, name: 'ada', password });
+  expect([back.status, back.json['role']]).toEqual([200, 'admin']);
 });
