@@ -3,18 +3,22 @@ import { join } from 'node:path';
 import { nodeDisk } from './base/disk.ts';
 import { GantryError, systemErrorCode } from './base/errors.ts';
 import type { Log } from './base/log.ts';
+import { openAccess } from './gateway-access.ts';
 import { createOperator } from './gateway-operator.ts';
 import { openStore, storedConfigPath } from './gateway-store.ts';
 import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
 import { setLedgerAside } from './spool/ledger-opening.ts';
 import { holdsData } from './spool/recovery.ts';
 import type { Spool } from './spool/spool.ts';
+import type { ConsoleAuth } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
 
 /** The operator's hand on the data directory of a gateway that is not running. */
 export interface OfflineGateway extends AsyncDisposable {
   readonly operator: Operator;
   readonly spool: Spool;
+  /** What somebody at the console may do about signing in. */
+  auth(): Promise<ConsoleAuth>;
 }
 
 /**
@@ -40,6 +44,7 @@ export async function openOffline(
   return {
     operator: createOperator(store),
     spool: store.spool,
+    auth: async () => (await openAccess(store)).console,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

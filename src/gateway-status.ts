@@ -26,6 +26,7 @@ interface StatusParts {
   readonly port: () => number;
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
+  readonly web: () => StatusReport['web'];
   /** Null where no codec is at work. */
   readonly compression: () => CompressionReport | null;
 }
@@ -47,7 +48,7 @@ export class StatusGatherer {
 
   async report(): Promise<StatusReport> {
     const { clock, version, current, configRejected, spool, listener } = this.#parts;
-    const { destinations, network, probes, port, tls, compression } = this.#parts;
+    const { destinations, network, probes, port, tls, compression, web } = this.#parts;
     const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
     const gate = spool.intakeGate();
@@ -82,6 +83,7 @@ export class StatusGatherer {
       staleAddresses: network.staleAddresses(),
       clockOffsetsMs: network.clockOffsetsMs(),
       machine: probes.current(),
+      web: web(),
     });
   }
 

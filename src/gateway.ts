@@ -1,15 +1,16 @@
 import { createPublicKey } from 'node:crypto';
-import { join } from 'node:path';
 import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { NetworkWatch } from './gateway-network.ts';
+import { createMetricsText, type MetricsText } from './gateway-metrics.ts';
 import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTools } from './gateway-tools.ts';
 import { createTlsPort, tlsReport } from './gateway-tls.ts';
+import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
@@ -17,11 +18,8 @@ import type { TlsPort } from './intake/tls-port.ts';
 import { createReceiptSigner } from './proof/receipt.ts';
 import { ReceiptWriter } from './proof/receipt-writer.ts';
 import { Retention } from './proof/retention.ts';
-import { ControlServer } from './web/control.ts';
 import type { Operator } from './web/operator.ts';
-import { loadPage } from './web/page.ts';
 import type { Tools } from './web/tools.ts';
-import { WebServer } from './web/server.ts';
 
 const associationGraceMs = 30_000;
 
@@ -30,6 +28,8 @@ export interface GatewayPorts {
   /** DICOM over TLS; null where it is off or could not be opened. */
   readonly dicomTls: number | null;
   readonly web: number;
+  /** The page over HTTPS; null where it is off or could not be opened. */
+  readonly webHttps: number | null;
 }
 
 /** A running gateway: the only place that knows all rooms. Built in flow order, stopped back up. */
@@ -40,6 +40,7 @@ export class Gateway {
   readonly tools: Tools;
   readonly #status: StatusGatherer;
   readonly #tlsPort: TlsPort | null;
+  readonly #web: Web;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(parts: {
@@ -49,6 +50,7 @@ export class Gateway {
     tools: Tools;
     status: StatusGatherer;
     tlsPort: TlsPort | null;
+    web: Web;
     stack: AsyncDisposableStack;
   }) {
     this.ports = parts.ports;
@@ -57,6 +59,7 @@ export class Gateway {
     this.tools = parts.tools;
     this.#status = parts.status;
     this.#tlsPort = parts.tlsPort;
+    this.#web = parts.web;
     this.#stack = parts.stack;
   }
 
@@ -70,17 +73,20 @@ export class Gateway {
     const parts = await startRooms(store, stack);
     const { status, operator, tools, tlsPort } = parts;
     const web = await startWeb(store, parts, stack);
+    parts.webReport = () => web.report();
     const { port } = await startIntake(parts.listener, stack);
     parts.bound(port);
     const dicomTls = await startTls(tlsPort, stack);
     await startNotifier(store, () => status.report(), stack);
+    await web.startHttps();
     return new Gateway({
-      ports: { dicom: port, dicomTls, web: web.port },
+      ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
       aeTitle: store.current.config.intake.aeTitle,
       operator,
       tools,
       status,
       tlsPort,
+      web,
       stack: stack.move(),
     });
   }
@@ -92,6 +98,7 @@ export class Gateway {
   /** Looks at once whether certificate files have changed; associations that are open go on. */
   reloadCertificates(): void {
     this.#tlsPort?.refresh();
+    this.#web.refreshCertificate();
   }
 
   /** Lets associations in flight finish (bounded), then stops every room, the spool last. */
@@ -100,9 +107,7 @@ export class Gateway {
   }
 }
 
-type MetricsText = () => Promise<{ readonly contentType: string; readonly text: string }>;
-
-interface Rooms {
+export interface Rooms {
   readonly listener: IntakeListener;
   readonly tlsPort: TlsPort | null;
   readonly destinations: readonly Destination[];
@@ -111,6 +116,8 @@ interface Rooms {
   readonly tools: Tools;
   readonly metrics: MetricsText;
   bound(port: number): void;
+  /** What the status says of the web listeners. */
+  webReport: () => StatusReport['web'];
 }
 
 /** Everything behind the DICOM port that works by itself. */
@@ -168,6 +175,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
   stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
   const network = await NetworkWatch.start(store, { listener, destinations }, stack);
   let port = config.intake.port;
+  let rooms: Rooms | null = null;
   const status = new StatusGatherer({
     clock,
     version,
@@ -181,9 +189,10 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
     compression: () => store.codec.report(),
+    web: () => rooms?.webReport() ?? { https: null },
   });
   const metrics = createMetricsText(store, { status, listener, destinations });
-  return {
+  rooms = {
     listener,
     tlsPort,
     destinations,
@@ -201,7 +210,9 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     bound: (at) => {
       port = at;
     },
+    webReport: () => ({ https: null }),
   };
+  return rooms;
 }
 
 async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
@@ -217,76 +228,4 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
-}
-
-async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposableStack): Promise<{ port: number }> {
-  const { spool, clock, log, current, dataDirectory } = store;
-  const { config } = current;
-  const status = {
-    current: () => rooms.status.report(),
-    onChange: (listener: () => void) => spool.onWork(listener),
-  };
-  const server = new WebServer({
-    ...config.web,
-    intakeHost: config.intake.host,
-    log,
-    clock,
-    status,
-    metrics: rooms.metrics,
-    page: await loadPage(),
-    readiness: () => {
-      const gate = spool.intakeGate();
-      return gate.open ? { ready: true } : { ready: false, reason: gate.reason };
-    },
-  });
-  const bound = await server.start();
-  stack.defer(() => server.stop());
-  const control = new ControlServer({
-    path: join(dataDirectory, 'control.sock'),
-    operator: rooms.operator,
-    tools: rooms.tools,
-    status,
-    log,
-  });
-  await control.start();
-  stack.defer(() => control.stop());
-  return bound;
-}
-
-type Measured = Pick<Rooms, 'status' | 'listener' | 'destinations'>;
-
-function createMetricsText(store: Store, { status, listener, destinations }: Measured): MetricsText {
-  const load = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: () => status.report(),
-      counters: {
-        forwardedInstances: () => forwardedByResult(destinations),
-        storeResponses: () => listener.stats().statuses,
-        longPdus: () => listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(store.current.config.modalities),
-    });
-  });
-  return async () => {
-    const metrics = await load();
-    return { contentType: metrics.contentType, text: await metrics.text() };
-  };
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

@@ -43,7 +43,8 @@ export function security(transport: SecureTransport | null): string {
     bullets(
       `Access by calling AE title, called AE title and address (7.2.3)${certificate}. User identity is not used.`,
       'Instances are encrypted on the disk (AES-256-GCM) from the first byte. No patient data and no UID is in logs, metrics, messages or on the page.',
-      'Audit trail messages (PS3.15 A.5), digital signatures of our own and media security are not offered. The log of the gateway names each refusal with device and cause.',
+      'Audit trail messages (PS3.15 A.5.1) record what people do on the page, by the API and by commands: User Authentication, Security Alert, Application Activity, Audit Log Used, Export, DICOM Instances Accessed. They are exported as XML, or sent by syslog over TLS (A.6; RFC 5424, RFC 5425). The transfer of instances is not among them: the log of the gateway and the signed receipts name it.',
+      'Digital signatures of our own and media security are not offered. The log of the gateway names each refusal with device and cause.',
       '`SECURITY.md` says what is protected against whom, and what is not.',
     ),
   );

@@ -4,6 +4,7 @@ import { type FailureText, GantryError, systemErrorCode } from '../base/errors.t
 import { withoutUids } from '../base/log.ts';
 import { version } from '../base/version.ts';
 import { parsePort } from './arguments.ts';
+import { addAuthCommands } from './auth-commands.ts';
 import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -106,6 +107,7 @@ function createProgram(): Command {
   addBandwidthCommands(program);
   addDestinationCommands(program);
   addUpkeepCommands(program);
+  addAuthCommands(program);
   addReceiptCommands(program);
   addBundleCommand(program);
 

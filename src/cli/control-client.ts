@@ -111,6 +111,15 @@ export class ControlClient implements AsyncDisposable {
     return this.#get(`/receipts/${encodeURIComponent(studyKey)}`);
   }
 
+  /** @returns a new pairing code */
+  async authReset(): Promise<string> {
+    return (await this.#post<{ code: string }>('/auth/reset', {}, answerMs)).code;
+  }
+
+  async technicianCode(name: string): Promise<string> {
+    return (await this.#post<{ code: string }>('/auth/code', { name }, answerMs)).code;
+  }
+
   async close(): Promise<void> {
     await this.#http.destroy();
   }

@@ -36,6 +36,7 @@ export async function run(options: RunOptions): Promise<void> {
       dicomPort: gateway.ports.dicom,
       dicomTlsPort: gateway.ports.dicomTls,
       webPort: gateway.ports.web,
+      webHttpsPort: gateway.ports.webHttps,
       aeTitle: gateway.aeTitle,
       version,
     },

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import type { DestinationReport, LineReport, StatusReport, TlsReport } from '../health/status.ts';
+import type {
+  DestinationReport,
+  HttpsReport,
+  LineReport,
+  StatusReport,
+  TlsReport,
+} from '../health/status.ts';
 import { ControlClient } from './control-client.ts';
 import { limitWords, measuredWords, megabytes, plainTable } from './words.ts';
 
@@ -27,6 +33,7 @@ async function inWords(report: StatusReport): Promise<string> {
     '',
     `Receives as ${intake.aeTitle} on port ${intake.port}; ${intake.associations} of ${intake.associationsMax} associations open.`,
     ...(intake.tls === null ? [] : tlsWords(intake.tls)),
+    ...(report.web.https === null ? [] : httpsWords(report.web.https)),
     `Waiting: ${queue.instances} instances of ${queue.studies} studies, ${megabytes(queue.bytes)}, oldest ${queue.oldestAgeSeconds} s.`,
     `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
@@ -62,6 +69,18 @@ function lineWords({
   const rate = { mbitPerSecond: limitMbitPerSecond, because: limitBecause, until };
   const limit = limitMbitPerSecond === null && limitBecause === 'setting' ? [] : [limitWords(rate)];
   return [measuredWords(measuredMbitPerSecond), ...limit].join('; ');
+}
+
+function httpsWords({ open, port, certificate, problem }: HttpsReport): string[] {
+  const trouble = problem === null ? [] : [`Page over HTTPS: ${problem.words} ${problem.nextStep}`];
+  if (!open || certificate === null) return trouble;
+  const { sha256, notAfter, life } = certificate;
+  const renew = life === 'ok' ? '' : ' (renew it)';
+  return [
+    `Page over HTTPS on port ${port}; certificate valid until ${notAfter.slice(0, 10)}${renew},`,
+    `  SHA-256 ${sha256}`,
+    ...trouble,
+  ];
 }
 
 function tlsWords({ open, port, profile, certificate, problem }: TlsReport): string[] {

@@ -4,6 +4,7 @@ import { destination } from './document-destinations.ts';
 import { notify } from './document-notify.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
+import { access, audit, users, web } from './document-web.ts';
 import { intakeLimits } from './limits.ts';
 import {
   addressRange,
@@ -123,21 +124,6 @@ const spool = z
   .prefault({})
   .describe('The store on this box.');
 
-const web = z
-  .strictObject({
-    host: listenHost.default('0.0.0.0').describe('IP address the status page listens on.'),
-    port: listenPort.default(8080).describe('TCP port of the status page. 0 lets the system choose one.'),
-    hostNames: z
-      .array(peerHost)
-      .max(16)
-      .default([])
-      .describe(
-        'DNS names the page is opened by. IP addresses, "localhost" and the machine\'s own name always work.',
-      ),
-  })
-  .prefault({})
-  .describe('The status page and its API: read-only, without patient data.');
-
 /** Parts of the document that later versions fill: accepted empty, so that a document written now stays valid. */
 function reserved(what: string) {
   return z.strictObject({}).prefault({}).describe(`${what} Nothing can be set in this version.`);
@@ -160,7 +146,9 @@ export const documentShape = z
       .describe('Archives that receive the images, by a name of your choice. At least one.'),
     routes,
     web,
-    users: reserved('People who may sign in.'),
+    users,
+    access,
+    audit,
     network: reserved('Network settings of the box.'),
     notify,
     remote: reserved('Remote configuration.'),

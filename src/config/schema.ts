@@ -5,6 +5,7 @@ import type { destination, proxy } from './document-destinations.ts';
 import type { batch, clientCertificate } from './document-line.ts';
 import type { route } from './document-routes.ts';
 import type { auth } from './document-sign-in.ts';
+import { fillHttpsPort } from './document-web.ts';
 import { fillLimits } from './limits.ts';
 import { type ConfigProblem, describeIssues } from './problems.ts';
 import { fillProfiles } from './profiles.ts';
@@ -14,6 +15,7 @@ import { checkWhole } from './whole-rules.ts';
 export const configSchema = documentShape.superRefine(checkWhole).transform((config) => ({
   ...config,
   intake: { ...config.intake, limits: fillLimits(config.intake.limits) },
+  web: fillHttpsPort(config.web),
   routes: { ...config.routes, default: config.routes.default ?? { to: Object.keys(config.destinations) } },
 }));
 

@@ -99,6 +99,22 @@ export const fingerprint = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** What is kept of a password: scrypt in the form of password hashes (PHC). */
+export const passwordHash = z
+  .string()
+  .refine(
+    (text) => /^\$scrypt\$ln=1[4-7],r=8,p=[1-8]\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/.test(text),
+    rule('is not a password hash', 'Write what "gantry auth hash" prints. Never write a password here.'),
+  );
+
+/** An Ed25519 public key: base64 of its SubjectPublicKeyInfo (RFC 8410), the middle line of its PEM form. */
+export const publicKey = z
+  .string()
+  .refine(
+    (text) => /^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/.test(text),
+    rule('is not an Ed25519 public key', 'Write the 60 characters that "gantry auth keygen" prints.'),
+  );
+
 export const certificateName = z
   .string()
   .max(253)

@@ -25,6 +25,7 @@ export function checkWhole(config: Document, context: z.RefinementCtx<Document>)
   if (config.intake.port !== 0 && config.intake.port === config.web.port)
     fail(['web', 'port'], 'is the same port as "intake.port"', 'Give each its own port.');
   checkTls(config, fail);
+  checkHttps(config, fail);
   const modalities = Object.entries(config.modalities);
   if (modalities.length > modalitiesMax)
     fail(['modalities'], `names more than ${modalitiesMax} modalities`, 'Remove those that no longer exist.');
@@ -103,6 +104,18 @@ function checkTls({ intake, web, modalities }: Document, fail: Fail): void {
       'would let nobody in, as no certificate is known',
       'Give "clientCaFile", or a "certificate" to the modalities.',
     );
+}
+
+function checkHttps({ intake, web }: Document, fail: Fail): void {
+  const port = web.https?.port ?? 0;
+  if (port === 0) return;
+  for (const [other, whose] of [
+    [web.port, 'web.port'],
+    [intake.port, 'intake.port'],
+    [intake.tls?.port ?? 0, 'intake.tls.port'],
+  ] as const)
+    if (port === other)
+      fail(['web', 'https', 'port'], `is the same port as "${whose}"`, 'Give each its own port.');
 }
 
 function indistinguishable(a: Modality, b: Modality): boolean {

@@ -14,18 +14,24 @@ export interface SelfSignedOptions {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
+  readonly keys: SelfSignedKeys;
 }
 
-/**
- * RSA, because devices that follow the older BCP 195 profiles offer RSA cipher suites alone; 3072 bits, because
- * the certificate is meant to last for years.
- */
-const algorithm = {
-  name: 'RSASSA-PKCS1-v1_5',
-  modulusLength: 3072,
-  publicExponent: new Uint8Array([1, 0, 1]),
-  hash: 'SHA-256',
+const keyKinds = {
+  /**
+   * For devices: those that follow the older BCP 195 profiles offer RSA cipher suites alone; 3072 bits, because the
+   * certificate is meant to last for years.
+   */
+  rsa: {
+    name: 'RSASSA-PKCS1-v1_5',
+    modulusLength: 3072,
+    publicExponent: new Uint8Array([1, 0, 1]),
+    hash: 'SHA-256',
+  },
+  /** For browsers. */
+  ec: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
 } as const;
+export type SelfSignedKeys = keyof typeof keyKinds;
 
 /** X.520: the longest common name. */
 const commonNameCharsMax = 64;
@@ -39,6 +45,7 @@ export async function makeSelfSigned(options: SelfSignedOptions): Promise<Certif
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto);
+  const algorithm = keyKinds[options.keys];
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const [subject = 'gantry'] = options.names;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({

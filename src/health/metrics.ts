@@ -245,6 +245,19 @@ const families: readonly Family[] = [
       return certificate === null ? null : Number(certificate.life !== 'ok');
     },
   ),
+  gauge(
+    'gantry_web_certificate_expires_timestamp_seconds',
+    "When this box's certificate for the page over HTTPS expires.",
+    ({ web }) => seconds(web.https?.certificate?.notAfter ?? null),
+  ),
+  gauge(
+    'gantry_web_certificate_renewal_due',
+    '1 where it has passed two thirds of its life, or is not valid.',
+    ({ web }) => {
+      const certificate = web.https?.certificate ?? null;
+      return certificate === null ? null : Number(certificate.life !== 'ok');
+    },
+  ),
   gauge('gantry_intake_open', '1 where new images are taken.', (report) => (report.intake.open ? 1 : 0)),
   perDestination('gantry_destination_up', '1 where the destination takes images.', ({ state }) =>
     state === 'up' || state === 'waiting' ? 1 : 0,

@@ -48,6 +48,7 @@ export interface StatusInputs {
   /** By destination: how far its archive's clock is ahead, null where it does not say. */
   readonly clockOffsetsMs: Readonly<Record<string, number | null>>;
   readonly machine: MachineReport | null;
+  readonly web: StatusReport['web'];
 }
 
 /** The spool's counts (`SpoolCounts`). */
@@ -175,6 +176,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
       changedAt: isoOrNull(inputs.config.changedAt),
       rejected: inputs.configRejected,
     },
+    web: inputs.web,
     version: inputs.version,
   };
 }

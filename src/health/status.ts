@@ -78,7 +78,20 @@ export interface StatusReport {
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
   };
+  readonly web: {
+    /** The page over HTTPS; null where it is off. */
+    readonly https: HttpsReport | null;
+  };
   readonly version: string;
+}
+
+export interface HttpsReport {
+  /** Whether browsers can connect. */
+  readonly open: boolean;
+  readonly port: number;
+  readonly certificate: TlsCertificateReport | null;
+  /** What is wrong with the port or with files that are not in use for it. */
+  readonly problem: RejectionReport | null;
 }
 
 export interface RejectionReport extends Reason {

@@ -8,7 +8,7 @@ import {
   shownFingerprint,
   type Validity,
   validityOf,
-} from './certificate.ts';
+} from '../base/certificate.ts';
 
 /** Who is at the other end of a TLS connection. */
 export interface TlsPeer {

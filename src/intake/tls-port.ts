@@ -1,19 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { CertificateWatch, type WatchedCertificate } from '../base/certificate-watch.ts';
 import type { Clock } from '../base/clock.ts';
 import { type FailureText, GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop } from '../base/loop.ts';
+import type { CertificateAndKey, TlsCredentials, TlsFiles, TlsNaming } from '../base/tls-credentials.ts';
 import type { Doorway } from './arrival.ts';
-import { type CertificateLife, lifeOf, shownFingerprint } from './certificate.ts';
-import {
-  type CertificateAndKey,
-  type CertificateFacts,
-  loadCredentials,
-  type TlsCredentials,
-  type TlsFiles,
-} from './tls-credentials.ts';
 import { TlsHandshakes } from './tls-handshakes.ts';
 import { profileOptions, type TlsProfile } from './tls-profile.ts';
 
@@ -34,20 +28,22 @@ export interface TlsPortDeps {
   readonly ownCertificate: () => Promise<CertificateAndKey>;
 }
 
-export interface TlsPortState {
+export interface TlsPortState extends WatchedCertificate {
   /** Whether devices can connect. */
   readonly open: boolean;
   /** The bound port; before it is bound, the one of the settings. */
   readonly port: number;
-  readonly certificate: (CertificateFacts & { readonly life: CertificateLife }) | null;
-  /** What is wrong with the port or with the files last looked at; null where nothing is. */
-  readonly problem: FailureText | null;
 }
 
 /** How often files are looked at, and a port that could not be had is asked for again. */
 const lookMs = 15_000;
 /** Reading a certificate, or making one, may hang on a disk or take long on a slow box; receiving in clear may not. */
 const startMsMax = 10_000;
+const naming: TlsNaming = {
+  setting: 'intake.tls',
+  purpose: 'DICOM over TLS',
+  port: 'the DICOM TLS port',
+};
 
 /**
  * DICOM over TLS (PS3.15 B.12, B.13). Whatever is wrong with it (a certificate, a key, the port, the clock) is
@@ -59,16 +55,13 @@ export class TlsPort {
   readonly #deps: TlsPortDeps;
   readonly #log: Log;
   readonly #handshakes: TlsHandshakes;
+  readonly #watch: CertificateWatch;
   readonly #looking: Loop;
   readonly #looked = Promise.withResolvers<void>();
   #server: Server | null = null;
   /** Makes connections secure; does not listen itself, so that it can be replaced at any time. */
   #engine: TlsServer | null = null;
-  #credentials: TlsCredentials | null = null;
-  #life: CertificateLife | null = null;
-  #filesProblem: FailureText | null = null;
   #portProblem: FailureText | null = null;
-  #askForOwn = true;
   #stopped = false;
 
   constructor(options: TlsPortOptions, deps: TlsPortDeps) {
@@ -76,6 +69,14 @@ export class TlsPort {
     this.#deps = deps;
     this.#log = deps.log.child({ room: 'intake' });
     this.#handshakes = new TlsHandshakes(deps.doorway, deps.clock);
+    this.#watch = new CertificateWatch({
+      naming,
+      files: options,
+      own: deps.ownCertificate,
+      use: (credentials) => this.#use(credentials),
+      clock: deps.clock,
+      log: this.#log,
+    });
     this.#looking = new Loop({
       round: () => this.#look(),
       failed: (error) => this.#log.error({ code: 'TLS_PORT_INTERNAL', error }, 'the DICOM TLS port failed'),
@@ -93,7 +94,7 @@ export class TlsPort {
 
   /** Looks at once whether the files have changed; the box's own certificate included. */
   refresh(): void {
-    this.#askForOwn = true;
+    this.#watch.refresh();
     this.#looking.notify();
   }
 
@@ -108,45 +109,24 @@ export class TlsPort {
   }
 
   state(): TlsPortState {
-    const facts = this.#credentials?.facts ?? null;
+    const { certificate, problem } = this.#watch.state();
     const address = this.#server?.address() ?? null;
     return {
       open: this.#server !== null,
       port: typeof address === 'object' && address !== null ? address.port : this.#options.port,
-      certificate: facts === null ? null : { ...facts, life: lifeOf(facts, this.#deps.clock.now()) },
-      problem: this.#portProblem ?? this.#filesProblem,
+      certificate,
+      problem: this.#portProblem ?? problem,
     };
   }
 
   async #look(): Promise<number> {
     try {
-      await this.#readFiles();
+      await this.#watch.look();
       if (this.#engine !== null && this.#server === null && !this.#stopped) await this.#listen();
-      this.#noteLife();
     } finally {
       this.#looked.resolve();
     }
     return lookMs;
-  }
-
-  /** What cannot be used leaves what is in use as it is. */
-  async #readFiles(): Promise<void> {
-    const before = this.#credentials;
-    const askForOwn = this.#askForOwn || before === null;
-    this.#askForOwn = false;
-    try {
-      const own = () => (askForOwn ? this.#deps.ownCertificate() : Promise.resolve(before));
-      const read = await loadCredentials(this.#options, own);
-      if (read.stamp !== before?.stamp) this.#use(read);
-      this.#filesProblem = null;
-    } catch (error) {
-      const problem = error instanceof GantryError ? error : unusable(error);
-      if (problem.code !== this.#filesProblem?.code) {
-        const words = before === null ? 'the DICOM TLS port stays closed' : 'the certificate in use stays';
-        this.#log.error({ code: problem.code, error }, words);
-      }
-      this.#filesProblem = problem;
-    }
   }
 
   #use(credentials: TlsCredentials): void {
@@ -164,13 +144,6 @@ export class TlsPort {
     });
     this.#handshakes.watch(engine);
     this.#engine = engine;
-    this.#credentials = credentials;
-    this.#life = null;
-    const { selfSigned, sha256, notAfter } = credentials.facts;
-    this.#log.info(
-      { selfSigned, sha256: shownFingerprint(sha256), notAfter: new Date(notAfter).toISOString() },
-      'certificate for DICOM over TLS in use',
-    );
   }
 
   async #listen(): Promise<void> {
@@ -195,32 +168,6 @@ export class TlsPort {
     if (this.#engine === null || this.#stopped) return void socket.destroy();
     this.#handshakes.take(socket, this.#engine);
   }
-
-  #noteLife(): void {
-    const life = this.state().certificate?.life ?? null;
-    if (life === this.#life) return;
-    this.#life = life;
-    if (life === null || life === 'ok') return;
-    const words = {
-      early: 'the certificate for DICOM over TLS is not valid yet: is the clock right?',
-      renew: 'the certificate for DICOM over TLS has passed two thirds of its life: renew it',
-      expired: 'the certificate for DICOM over TLS has expired: renew it',
-    };
-    this.#log.warn({ code: `TLS_CERTIFICATE_${life.toUpperCase()}` }, words[life]);
-  }
-}
-
-function unusable(cause: unknown): GantryError {
-  return new GantryError(
-    {
-      code: 'TLS_CERTIFICATE_UNUSABLE',
-      kind: 'permanent',
-      message: 'The certificate for DICOM over TLS cannot be used.',
-      nextStep:
-        'Get a certificate with an RSA key of 2048 bits or more that is signed with SHA-256 or better.',
-    },
-    { cause },
-  );
 }
 
 function portTaken(cause: unknown): GantryError {

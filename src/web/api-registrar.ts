@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { AuditedAction } from './audit-log.ts';
 import {
   ApiFile,
   type ApiRoute,
@@ -29,22 +30,15 @@ export interface Credentials {
   readonly bearer: string | null;
 }
 
-export interface AuditedAction {
-  readonly event: string;
-  readonly actor: string | null;
-  readonly role: Role | null;
-  readonly address: string;
-  readonly outcome: 'success' | 'failure';
-  /** Code of the failure. */
-  readonly code: string | null;
-  readonly subject: string | null;
-}
-
 export interface ApiParts {
   readonly routes: readonly ApiRoute[];
   readonly streams: readonly ApiStream[];
-  /** @throws ApiRefusal where what was sent is not, or no longer, valid */
-  readonly identify: (credentials: Credentials) => Identity | null;
+  /**
+   * Who it is; null where nothing was sent.
+   * @param how `look` does not count as use of the session
+   * @throws ApiRefusal where what was sent is not, or no longer, valid
+   */
+  readonly identify: (credentials: Credentials, how?: 'use' | 'look') => Identity | null;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
   readonly log: Log;
@@ -235,7 +229,7 @@ async function answerStream(
 
 function mayStillFollow({ role }: ApiStream, { identify }: ApiParts, credentials: Credentials): boolean {
   try {
-    const identity = identify(credentials);
+    const identity = identify(credentials, 'look');
     return identity !== null && roleIncludes(identity.role, role);
   } catch {
     return false;

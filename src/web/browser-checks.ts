@@ -10,10 +10,12 @@ export const sessionCookie = '__Host-gantry-session';
 /** The session cookie of one exchange. */
 export function sessionJar(request: FastifyRequest, reply: FastifyReply): SessionJar {
   const attributes = 'Path=/; Secure; HttpOnly; SameSite=Strict';
+  // One cookie an answer: what was said before no longer counts.
+  const set = (cookie: string) => void reply.removeHeader('set-cookie').header('set-cookie', cookie);
   return {
     token: cookieValue(request.headers.cookie, sessionCookie),
-    keep: (token) => void reply.header('set-cookie', `${sessionCookie}=${token}; ${attributes}`),
-    drop: () => void reply.header('set-cookie', `${sessionCookie}=; Max-Age=0; ${attributes}`),
+    keep: (token) => set(`${sessionCookie}=${token}; ${attributes}`),
+    drop: () => set(`${sessionCookie}=; Max-Age=0; ${attributes}`),
   };
 }
 

@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { AuditedAction } from './audit-log.ts';
 import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
 import { sendProblem, sendThrown } from './problem.ts';
 import type { StatusSource } from './status-feed.ts';
@@ -14,7 +15,18 @@ export interface ControlServerOptions {
   readonly operator: Operator;
   readonly status: StatusSource;
   readonly tools: Pick<Tools, 'bundle' | 'destinations'>;
+  readonly auth: ConsoleAuth;
+  /** Durable once it resolves. */
+  readonly audit: (action: AuditedAction) => Promise<void>;
   readonly log: Log;
+}
+
+/** What only somebody at the console may do. */
+export interface ConsoleAuth {
+  /** Opens the way back in. @returns a new pairing code */
+  reset(): Promise<string>;
+  /** A technician code of this box's own. */
+  makeCode(name: string): string;
 }
 
 const objectIdsMax = 1_000;
@@ -41,6 +53,7 @@ const queueQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(queuePageMax).default(100),
   after: z.string().min(1).max(200).optional(),
 });
+const technician = z.strictObject({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$/) });
 const studyParams = z.strictObject({
   studyKey: z.string().regex(/^[0-9a-f]{32}$/, 'must be a study key: 32 hexadecimal digits'),
 });
@@ -108,9 +121,11 @@ export class ControlServer {
     });
     app.get('/bandwidth', async () => ({ destinations: await operator.bandwidth() }));
     app.get('/support-bundle/contents', () => ({ parts: bundle.contents() }));
-    app.get('/support-bundle', async (_request, reply) =>
-      reply.type('application/gzip').send(await bundle.pack()),
-    );
+    app.get('/support-bundle', async (_request, reply) => {
+      const packed = await bundle.pack();
+      await this.#note('SUPPORT_BUNDLE');
+      return reply.type('application/gzip').send(packed);
+    });
     app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
     app.get('/receipts/:studyKey', (request) =>
       operator.receipt(parse(studyParams, request.params).studyKey),
@@ -118,47 +133,78 @@ export class ControlServer {
   }
 
   #addCommands(app: FastifyInstance): void {
-    const { operator, tools, log } = this.#options;
+    const { operator, tools, auth, log } = this.#options;
     const { destinations } = tools;
-    const done = (command: string, count: number) => {
+    const done = async (command: string, count: number, subject: string | null = null) => {
       log.info({ command, count }, 'operator command done');
+      await this.#note(command, subject);
       return { count };
     };
-    app.post('/queue/retry', async ({ body }) => done('retry', await operator.retry(parseSelection(body))));
+    app.post('/queue/retry', async ({ body }) =>
+      done('QUEUE_RETRY', await operator.retry(parseSelection(body))),
+    );
     app.post('/queue/release', async ({ body }) =>
-      done('release', await operator.release(parseSelection(body))),
+      done('QUEUE_RELEASE', await operator.release(parseSelection(body))),
     );
     app.post('/queue/discard', async ({ body }) =>
-      done('discard', await operator.discard(parseDiscard(body))),
+      done('QUEUE_DISCARD', await operator.discard(parseDiscard(body))),
     );
     app.post('/queue/resolve', async ({ body }) => {
       const { objectId: id, choice } = parse(resolution, body);
-      return done('resolve', await operator.resolve(id, choice));
+      return done('QUEUE_RESOLVE', await operator.resolve(id, choice));
     });
     app.post('/queue/hurry', async ({ body }) =>
-      done('hurry', await operator.hurry(parse(byIds, body).objectIds)),
+      done('QUEUE_HURRY', await operator.hurry(parse(byIds, body).objectIds)),
     );
     app.post('/bandwidth/set', async ({ body }) => {
       const { destination: name, mbitPerSecond } = parse(bandwidthLimit, body);
       await operator.limitBandwidth(name, mbitPerSecond);
-      return done('bandwidth set', 1);
+      return done('BANDWIDTH_SET', 1);
     });
     app.post('/bandwidth/clear', async ({ body }) => {
       await operator.clearBandwidth(parse(oneDestination, body).destination);
-      return done('bandwidth clear', 1);
+      return done('BANDWIDTH_CLEARED', 1);
+    });
+    app.post('/scrub', async () => {
+      const report = await operator.scrub();
+      await this.#note('SCRUB');
+      return report;
     });
     app.post('/destinations/pause', async ({ body }) => {
-      await destinations.pause(parse(oneDestination, body).destination, 'command');
-      return done('pause', 1);
+      const { destination: name } = parse(oneDestination, body);
+      await destinations.pause(name, 'console');
+      return done('DESTINATION_PAUSED', 1, name);
     });
     app.post('/destinations/resume', async ({ body }) => {
-      await destinations.resume(parse(oneDestination, body).destination);
-      return done('resume', 1);
+      const { destination: name } = parse(oneDestination, body);
+      await destinations.resume(name);
+      return done('DESTINATION_RESUMED', 1, name);
     });
-    app.post('/destinations/test', ({ body }) =>
-      destinations.testLine(parse(oneDestination, body).destination),
-    );
-    app.post('/scrub', () => operator.scrub());
+    app.post('/destinations/test', async ({ body }) => {
+      const { destination: name } = parse(oneDestination, body);
+      const report = await destinations.testLine(name);
+      await this.#note('LINE_TESTED', name);
+      return report;
+    });
+    app.post('/auth/reset', async () => ({ code: await auth.reset() }));
+    app.post('/auth/code', async ({ body }) => {
+      const { name } = parse(technician, body);
+      await this.#note('CODE_MADE', name);
+      return { code: auth.makeCode(name) };
+    });
+  }
+
+  #note(event: string, subject: string | null = null): Promise<void> {
+    const { audit } = this.#options;
+    return audit({
+      event,
+      actor: 'console',
+      role: null,
+      address: 'console',
+      outcome: 'success',
+      code: null,
+      subject,
+    });
   }
 }
 

@@ -49,6 +49,7 @@ export function statusInputs(parts: Partial<StatusInputs> = {}): StatusInputs {
     compression: null,
     staleAddresses: [],
     clockOffsetsMs: { cloud: 4400 },
+    web: { https: null },
     intake: {
       open: true,
       reason: null,

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { expect, test } from 'vitest';
-import { lifeOf } from '../../src/intake/certificate.ts';
+import { lifeOf } from '../../src/base/certificate.ts';
 import type { CertificateBinding } from '../../src/intake/tls-peer.ts';
 import { type LeafOptions, type MadeCertificate, makeAuthority } from '../fixtures/certificates.ts';
 import { intakeOptions } from './intake-harness.ts';

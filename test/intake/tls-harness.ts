@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
-import { fingerprintOf } from '../../src/intake/certificate.ts';
+import { fingerprintOf } from '../../src/base/certificate.ts';
 import type { IntakeOptions } from '../../src/intake/options.ts';
 import { TlsPort, type TlsPortOptions } from '../../src/intake/tls-port.ts';
 import { type MadeAuthority, type MadeCertificate, makeAuthority } from '../fixtures/certificates.ts';

@@ -8,6 +8,7 @@ import { GantryError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import type { QueueEntry } from '../../src/spool/types.ts';
+import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { ControlServer } from '../../src/web/control.ts';
 import type { Operator, QueueEntryView } from '../../src/web/operator.ts';
 import { noTools, SettableStatus } from './harness.ts';
@@ -71,23 +72,26 @@ class RecordingOperator implements Operator {
   };
 }
 
+let audited: AuditedAction[];
 let folder: string;
 let path: string;
 let operator: RecordingOperator;
 let server: ControlServer;
 let client: ControlClient;
 
+function createControl(): ControlServer {
+  const auth = { reset: async () => 'ABCD-EFGH', makeCode: (name: string) => `code for ${name}` };
+  const audit = async (action: AuditedAction) => void audited.push(action);
+  const status = new SettableStatus(workingReport);
+  return new ControlServer({ path, operator, status, tools: noTools, auth, audit, log: silentLog });
+}
+
 beforeEach(async () => {
+  audited = [];
   folder = await mkdtemp(join(tmpdir(), 'gantry-control-'));
   path = join(folder, 'control.sock');
   operator = new RecordingOperator();
-  server = new ControlServer({
-    path,
-    operator,
-    status: new SettableStatus(workingReport),
-    tools: noTools,
-    log: silentLog,
-  });
+  server = createControl();
   client = new ControlClient(path);
 });
 
@@ -139,6 +143,18 @@ describe('the control socket', () => {
     ]);
   });
 
+  test('lets the console back in, makes codes for visitors, and writes down what was done', async () => {
+    await server.start();
+    expect(await client.authReset()).toBe('ABCD-EFGH');
+    expect(await client.technicianCode('visitor')).toBe('code for visitor');
+    await client.retry({ objectIds: [objectId] });
+    await expect(client.technicianCode('<b>')).rejects.toMatchObject({ code: 'CONTROL_BAD_COMMAND' });
+    expect(audited).toMatchObject([
+      { event: 'CODE_MADE', actor: 'console', address: 'console', subject: 'visitor' },
+      { event: 'QUEUE_RETRY', actor: 'console', outcome: 'success' },
+    ]);
+  });
+
   test('refuses what does not fit, in words, before the operator is asked', async () => {
     await server.start();
     await expect(client.discard({})).rejects.toMatchObject({
@@ -171,13 +187,7 @@ describe('the control socket', () => {
     await expect(client.status()).rejects.toMatchObject({ code: 'CONTROL_NOT_RUNNING' });
 
     await writeFile(path, 'mine');
-    const blocked = new ControlServer({
-      path,
-      operator,
-      status: new SettableStatus(workingReport),
-      tools: noTools,
-      log: silentLog,
-    });
+    const blocked = createControl();
     await expect(blocked.start()).rejects.toMatchObject({ code: 'CONTROL_SOCKET', message: /not a socket/ });
     await blocked.stop();
   });

@@ -79,3 +79,10 @@ export const noTools: Pick<Tools, 'bundle' | 'destinations'> = {
   bundle: { contents: notAsked, pack: notAsked },
   destinations: { pause: notAsked, resume: notAsked, testLine: notAsked, sendTestStudy: notAsked },
 };
+
+/** What the control socket needs beside its operator and status. */
+export const noConsole = {
+  tools: noTools,
+  auth: { reset: () => Promise.resolve(''), makeCode: () => '' },
+  audit: () => Promise.resolve(),
+};

@@ -135,6 +135,7 @@ export const workingReport: StatusReport = {
     undone: [],
     rejected: null,
   },
+  web: { https: null },
   version: '0.1.0',
 };
 

@@ -3,7 +3,8 @@ import { fastify } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { Gateway } from '../../src/gateway.ts';
-import { type AuditedAction, registerApi } from '../../src/web/api-registrar.ts';
+import { registerApi } from '../../src/web/api-registrar.ts';
+import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { roles } from '../../src/web/api-route.ts';
 import { sendThrown } from '../../src/web/problem.ts';
 import { toolRoutes, toolStreams } from '../../src/web/tool-routes.ts';
@@ -18,7 +19,7 @@ interface Api {
   readonly audited: AuditedAction[];
   readonly url: string;
   readonly bench: ReturnType<typeof gatewayBench>;
-  ask(who: string | null, method: Method, path: string, body?: object): Promise<Response>;
+  readonly ask: (who: string | null, method: Method, path: string, body?: object) => Promise<Response>;
 }
 
 /** The calls on a server of their own, before the tools of a real gateway. A caller's token is its role. */

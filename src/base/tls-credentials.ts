@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { nodeDisk } from './disk.ts';
+import { GantryError, systemErrorCode } from './errors.ts';
 import { fingerprintOf, isKeyTooShort, type Validity, validityOf } from './certificate.ts';
 
 /** PEM texts. */
@@ -17,7 +17,17 @@ export interface TlsFiles {
   readonly clientCaFile: string | null;
 }
 
-/** What the TLS port shows to devices. */
+/** Which certificate is meant, for the texts of its problems. */
+export interface TlsNaming {
+  /** The settings that name its files. */
+  readonly setting: 'intake.tls' | 'web.https';
+  /** What it is for. */
+  readonly purpose: string;
+  /** What stays closed without it. */
+  readonly port: string;
+}
+
+/** What a TLS port shows to those who connect. */
 export interface TlsCredentials extends CertificateAndKey {
   readonly clientCa: string | null;
   /** Of the certificate. */
@@ -41,20 +51,22 @@ const fileBytesMax = 1024 * 1024;
  * @throws GantryError TLS_FILE_UNREADABLE, TLS_FILE_INVALID, TLS_KEY_MISMATCH, TLS_KEY_TOO_SHORT, and what `own` throws
  */
 export async function loadCredentials(
+  naming: TlsNaming,
   files: TlsFiles,
   own: () => Promise<CertificateAndKey>,
 ): Promise<TlsCredentials> {
   const { certFile, keyFile, clientCaFile } = files;
+  const { setting } = naming;
   const fromFiles = certFile !== null && keyFile !== null;
   const { cert, key } = fromFiles
     ? {
-        cert: await readText('intake.tls.certFile', certFile),
-        key: await readText('intake.tls.keyFile', keyFile),
+        cert: await readText(`${setting}.certFile`, certFile),
+        key: await readText(`${setting}.keyFile`, keyFile),
       }
     : await own();
-  const certificate = checkPair(cert, key);
-  const clientCa = clientCaFile === null ? null : await readText('intake.tls.clientCaFile', clientCaFile);
-  if (clientCa !== null) checkAuthorities(clientCa);
+  const certificate = checkPair(naming, cert, key);
+  const clientCa = clientCaFile === null ? null : await readText(`${setting}.clientCaFile`, clientCaFile);
+  if (clientCa !== null) checkAuthorities(`${setting}.clientCaFile`, clientCa);
   return {
     cert,
     key,
@@ -68,11 +80,13 @@ export async function loadCredentials(
 
 async function readText(setting: string, path: string): Promise<string> {
   try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = Buffer.alloc(Math.min(size, fileBytesMax));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return bytes.toString('latin1', 0, bytesRead);
+    const file = await nodeDisk.openFile(path, 'read');
+    try {
+      const bytes = Buffer.alloc(Math.min(await file.size(), fileBytesMax));
+      return bytes.toString('latin1', 0, await file.read(bytes, 0));
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     const code = systemErrorCode(error) ?? 'unknown cause';
     throw new GantryError(
@@ -87,25 +101,24 @@ async function readText(setting: string, path: string): Promise<string> {
   }
 }
 
-function checkPair(cert: string, key: string): X509Certificate {
-  const certificate = parsed('intake.tls.certFile', 'certificate', () => new X509Certificate(cert));
-  const privateKey = parsed<KeyObject>('intake.tls.keyFile', 'private key without a password', () =>
+function checkPair({ setting, purpose }: TlsNaming, cert: string, key: string): X509Certificate {
+  const certificate = parsed(`${setting}.certFile`, 'certificate', () => new X509Certificate(cert));
+  const privateKey = parsed<KeyObject>(`${setting}.keyFile`, 'private key without a password', () =>
     createPrivateKey(key),
   );
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new GantryError({
       code: 'TLS_KEY_MISMATCH',
       kind: 'permanent',
-      message: 'The private key does not belong to the certificate for DICOM over TLS.',
-      nextStep:
-        'Put the certificate and the key that belong together at "intake.tls.certFile" and "keyFile".',
+      message: `The private key does not belong to the certificate for ${purpose}.`,
+      nextStep: `Put the certificate and the key that belong together at "${setting}.certFile" and "keyFile".`,
     });
   }
   if (isKeyTooShort(certificate)) {
     throw new GantryError({
       code: 'TLS_KEY_TOO_SHORT',
       kind: 'permanent',
-      message: 'The key of the certificate for DICOM over TLS is too short to be safe.',
+      message: `The key of the certificate for ${purpose} is too short to be safe.`,
       nextStep: 'Get a certificate with an RSA key of 2048 bits or more, or an EC key of 256 bits or more.',
     });
   }
@@ -114,8 +127,7 @@ function checkPair(cert: string, key: string): X509Certificate {
 
 const certificateBlock = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]+?-----END [A-Z0-9 ]+-----/g;
 
-function checkAuthorities(text: string): void {
-  const setting = 'intake.tls.clientCaFile';
+function checkAuthorities(setting: string, text: string): void {
   const blocks = text.match(certificateBlock) ?? [];
   // OpenSSL takes a file without any certificate for an empty list; the person who named it would not.
   if (blocks.length === 0) throw invalid(setting, 'certificate', null);
