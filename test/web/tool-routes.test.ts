@@ -20,7 +20,7 @@ interface Api {
   readonly audited: AuditedAction[];
   readonly url: string;
   readonly bench: ReturnType<typeof gatewayBench>;
-  ask(who: string | null, method: Method, path: string, body?: object): Promise<Response>;
+  readonly ask: (who: string | null, method: Method, path: string, body?: object) => Promise<Response>;
 }
 
 /** The calls on a server of their own, before the tools of a real gateway. A caller's token is its role. */
