@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { faultText } from './archive/client-fault.ts';
-import type { ArchiveClient, StoreAnswer } from './archive/port.ts';
+import type { ArchiveClient, StoreAnswer, StoreItem } from './archive/port.ts';
 import { GantryError } from './base/errors.ts';
 import { makeTestStudy, type TestStudy, testStudyLabels } from './dicom/test-study.ts';
 import type { Destination } from './gateway-destination.ts';
@@ -49,9 +49,10 @@ const wordsOf: Readonly<Record<TestStudyReport['readBack'], string>> = {
   no: 'The archive said that it took the test image, but it could not be read back.',
 };
 
-function itemOf({ file, dataSetSha256: _digest, ...names }: TestStudy) {
+function itemOf(study: TestStudy): StoreItem {
+  const { file } = study;
   return {
-    ...names,
+    ...study,
     Modality: 'OT',
     bytes: file.length,
     content: async function* () {

@@ -38,10 +38,8 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     onChange: (listener: () => void) => spool.onWork(listener),
   };
   const access = await openAccess(store);
-  const api = access.api(
-    [...operatorRoutes(rooms.operator), ...toolRoutes(rooms.tools)],
-    toolStreams(rooms.tools),
-  );
+  const routes = [...operatorRoutes(rooms.operator), ...toolRoutes(rooms.tools)];
+  const api = access.api(routes, toolStreams(rooms.tools));
   const server = new WebServer({
     ...config.web,
     routes: api.routes,

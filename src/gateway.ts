@@ -3,6 +3,7 @@ import { version } from './base/version.ts';
 import { Destination } from './gateway-destination.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { NetworkWatch } from './gateway-network.ts';
+import { createMetricsText, type MetricsText } from './gateway-metrics.ts';
 import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
@@ -105,8 +106,6 @@ export class Gateway {
     await this.#stack.disposeAsync();
   }
 }
-
-type MetricsText = () => Promise<{ readonly contentType: string; readonly text: string }>;
 
 export interface Rooms {
   readonly listener: IntakeListener;
@@ -235,42 +234,4 @@ async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): P
   stack.defer(() => tlsPort.stop());
   const { open, port } = tlsPort.state();
   return open ? port : null;
-}
-
-type Measured = Pick<Rooms, 'status' | 'listener' | 'destinations'>;
-
-function createMetricsText(store: Store, { status, listener, destinations }: Measured): MetricsText {
-  const load = lazily(async () => {
-    const { Metrics } = await import('./health/metrics.ts');
-    return new Metrics({
-      status: () => status.report(),
-      counters: {
-        forwardedInstances: () => forwardedByResult(destinations),
-        storeResponses: () => listener.stats().statuses,
-        longPdus: () => listener.stats().longPdus,
-      },
-      configuredModalities: () => Object.keys(store.current.config.modalities),
-    });
-  });
-  return async () => {
-    const metrics = await load();
-    return { contentType: metrics.contentType, text: await metrics.text() };
-  };
-}
-
-/** Made when first asked for: not every box is monitored, and what is never loaded takes no memory. */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
-}
-
-function forwardedByResult(destinations: readonly Destination[]): Record<string, number> {
-  const results: Record<string, number> = {};
-  for (const { forwarder } of destinations) {
-    const { delivered, retries, held, quarantined } = forwarder.state().counters;
-    for (const [result, count] of Object.entries({ delivered, retries, held, quarantined })) {
-      results[result] = (results[result] ?? 0) + count;
-    }
-  }
-  return results;
 }

@@ -122,9 +122,11 @@ export class ControlServer {
     });
     app.get('/bandwidth', async () => ({ destinations: await operator.bandwidth() }));
     app.get('/support-bundle/contents', () => ({ parts: bundle.contents() }));
-    app.get('/support-bundle', async (_request, reply) =>
-      reply.type('application/gzip').send(await bundle.pack()),
-    );
+    app.get('/support-bundle', async (_request, reply) => {
+      const packed = await bundle.pack();
+      await this.#note('SUPPORT_BUNDLE');
+      return reply.type('application/gzip').send(packed);
+    });
     app.get('/receipts', async () => ({ receipts: await operator.receipts() }));
     app.get('/receipts/:studyKey', (request) =>
       operator.receipt(parse(studyParams, request.params).studyKey),
@@ -134,9 +136,9 @@ export class ControlServer {
   #addCommands(app: FastifyInstance): void {
     const { operator, tools, auth, log } = this.#options;
     const { destinations } = tools;
-    const done = async (command: string, count: number) => {
+    const done = async (command: string, count: number, subject: string | null = null) => {
       log.info({ command, count }, 'operator command done');
-      await this.#note(command);
+      await this.#note(command, subject);
       return { count };
     };
     app.post('/queue/retry', async ({ body }) =>
@@ -184,6 +186,22 @@ export class ControlServer {
     app.post('/scrub', async () => {
       const report = await operator.scrub();
       await this.#note('SCRUB');
+      return report;
+    });
+    app.post('/destinations/pause', async ({ body }) => {
+      const { destination: name } = parse(oneDestination, body);
+      await destinations.pause(name, 'console');
+      return done('DESTINATION_PAUSED', 1, name);
+    });
+    app.post('/destinations/resume', async ({ body }) => {
+      const { destination: name } = parse(oneDestination, body);
+      await destinations.resume(name);
+      return done('DESTINATION_RESUMED', 1, name);
+    });
+    app.post('/destinations/test', async ({ body }) => {
+      const { destination: name } = parse(oneDestination, body);
+      const report = await destinations.testLine(name);
+      await this.#note('LINE_TESTED', name);
       return report;
     });
     app.post('/auth/reset', async () => ({ code: await auth.reset() }));

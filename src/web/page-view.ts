@@ -36,8 +36,11 @@ function typeThisCode({ intake, site }: StatusReport, address: string | undefine
 
 function qrCode(text: string): QrCode {
   const rows = encodeQR(text, 'raw', { ecc: 'low', border: 2 });
-  const squares = rows.flatMap((row, y) =>
-    [...row.keys()].filter((x) => row[x]).map((x) => `M${x} ${y}h1v1h-1z`),
-  );
-  return { size: rows.length, path: squares.join('') };
+  const runs = rows.flatMap((row, y) => {
+    const line = row.map((dark) => (dark ? '1' : '0')).join('');
+    return [...line.matchAll(/1+/g)].map(
+      ({ index, 0: { length } }) => `M${index} ${y}h${length}v1h-${length}z`,
+    );
+  });
+  return { size: rows.length, path: runs.join('') };
 }

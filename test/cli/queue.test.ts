@@ -7,7 +7,7 @@ import { ControlServer } from '../../src/web/control.ts';
 import type { Operator, QueueEntryView, QueueFilter } from '../../src/web/operator.ts';
 import { gantry, type ProgramRun } from '../e2e/peers.ts';
 import { command } from './command.ts';
-import { noConsole, noTools, SettableStatus } from '../web/harness.ts';
+import { noConsole, SettableStatus } from '../web/harness.ts';
 import { workingReport } from '../web/reports.ts';
 
 const known = '0123456789abcdef0123456789abcdef';
@@ -84,7 +84,6 @@ beforeAll(async () => {
     path,
     operator,
     status: new SettableStatus(workingReport),
-    tools: noTools,
     log: silentLog,
   });
   await server.start();

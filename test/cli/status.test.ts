@@ -6,7 +6,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { DestinationReport } from '../../src/health/status.ts';
 import { ControlServer } from '../../src/web/control.ts';
 import type { Operator } from '../../src/web/operator.ts';
-import { noConsole, noTools, SettableStatus } from '../web/harness.ts';
+import { noConsole, SettableStatus } from '../web/harness.ts';
 import { exampleDestination, workingReport, minutesBefore } from '../web/reports.ts';
 import { command } from './command.ts';
 
@@ -18,14 +18,7 @@ beforeAll(async () => {
   data = await mkdtemp(join(tmpdir(), 'gantry-status-'));
   const path = join(data, 'control.sock');
   // The command asks for the status alone.
-  server = new ControlServer({
-    ...noConsole,
-    path,
-    operator: {} as Operator,
-    status,
-    tools: noTools,
-    log: silentLog,
-  });
+  server = new ControlServer({ ...noConsole, path, operator: {} as Operator, status, log: silentLog });
   await server.start();
 });
 afterAll(async () => {

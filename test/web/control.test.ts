@@ -84,7 +84,7 @@ function createControl(): ControlServer {
   const auth = { reset: async () => 'ABCD-EFGH', makeCode: (name: string) => `code for ${name}` };
   const audit = async (action: AuditedAction) => void audited.push(action);
   const status = new SettableStatus(workingReport);
-  return new ControlServer({ path, operator, status, auth, audit, tools: noTools, log: silentLog });
+  return new ControlServer({ path, operator, status, tools: noTools, auth, audit, log: silentLog });
 }
 
 beforeEach(async () => {

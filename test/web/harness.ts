@@ -82,6 +82,7 @@ export const noTools: Pick<Tools, 'bundle' | 'destinations'> = {
 
 /** What the control socket needs beside its operator and status. */
 export const noConsole = {
+  tools: noTools,
   auth: { reset: () => Promise.resolve(''), makeCode: () => '' },
   audit: () => Promise.resolve(),
 };

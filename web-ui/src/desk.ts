@@ -16,8 +16,8 @@ export interface Desk {
   /** Signing in, what is done by nobody in particular, studies, users. */
   readonly Actions: ComponentType<{ readonly frame: Frame }>;
   readonly Modality: ComponentType<ToolProps<{ readonly name: string; readonly one: ModalityReport }>>;
-  /** Listening, callers that are not known. */
-  readonly Modalities: ComponentType<{ readonly frame: Frame }>;
+  /** Listening, callers that are not known; `heard` changes when somebody called. */
+  readonly Modalities: ComponentType<{ readonly frame: Frame; readonly heard: string }>;
   readonly Parked: ComponentType<ToolProps<'held' | 'quarantined' | 'conflict'>>;
   readonly Archive: ComponentType<ToolProps<{ readonly name: string; readonly one: DestinationReport }>>;
   readonly Network: ComponentType<{ readonly frame: Frame }>;

@@ -37,9 +37,15 @@ export function Modalities({ report, frame, desk }: ModalitiesProps): JSX.Elemen
           idle: share(idleConnections, idleConnectionsMax),
         })}
       </p>
-      {desk === null ? null : <desk.Modalities frame={frame} />}
+      {desk === null ? null : <desk.Modalities frame={frame} heard={heard(report)} />}
     </Card>
   );
+}
+
+/** Different whenever somebody was refused, or let in for the first time. */
+function heard({ intake, modalities }: StatusReport): string {
+  const refusals = intake.refusals.map(({ at, count }) => `${at} ${count}`);
+  return [...Object.keys(modalities), ...refusals].join();
 }
 
 function Modality(props: {

@@ -33,6 +33,8 @@ export class Api {
   session: Session | null = null;
   /** The session ended by itself: said until somebody signs in again. */
   ended = false;
+  /** Somebody has just signed in here: what was in focus is gone. */
+  entered = false;
 
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -47,7 +49,9 @@ export class Api {
   /** Signs in, out, or pairs: whatever answers with a session. */
   async enter(method: Method, path: string, body?: object): Promise<void> {
     this.ended = false;
-    this.#take(await this.call<Session>(method, path, body));
+    const session = await this.call<Session>(method, path, body);
+    this.entered = session.user !== null;
+    this.#take(session);
   }
 
   /** @throws CallFailed */

@@ -22,9 +22,9 @@ export const desk: Desk = {
       <ModalityDesk {...about} />
     </FrameProvider>
   ),
-  Modalities: ({ frame }) => (
+  Modalities: ({ frame, heard }) => (
     <FrameProvider value={frame}>
-      <CallersDesk />
+      <CallersDesk heard={heard} />
     </FrameProvider>
   ),
   Parked: ({ about, frame }) => (

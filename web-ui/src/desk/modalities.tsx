@@ -7,7 +7,6 @@ import { Ago } from '../parts.tsx';
 import { api, Button, Field, Finding, Form, Outcome, useCall, useFrame, useMay } from './parts.tsx';
 
 const attemptsMax = 20;
-const callersEveryMs = 5_000;
 
 /** Beside each modality: a test from here, another device in its place. */
 export function ModalityDesk({ name, one }: { name: string; one: ModalityReport }): JSX.Element | null {
@@ -21,12 +20,12 @@ export function ModalityDesk({ name, one }: { name: string; one: ModalityReport 
       <p class="buttons">
         <Button
           busy={echo.busy}
-          label={speech.say('desk.echoOf', { name })}
+          label={`${speech.say('desk.echo')}: ${name}`}
           onPress={() => echo.run(() => api.call('POST', `${path}/echo`, {}))}
         >
           {speech.say('desk.echo')}
         </Button>
-        <Button label={speech.say('desk.replaceOf', { name })} onPress={() => setReplacing(!replacing)}>
+        <Button label={`${speech.say('desk.replace')}: ${name}`} onPress={() => setReplacing(!replacing)}>
           {speech.say('desk.replace')}
         </Button>
       </p>
@@ -87,8 +86,8 @@ function ModalityForm({ title, send, name, aeTitle, address, onCancel, work }: F
                 .split(',')
                 .map((one) => one.trim())
                 .filter((one) => one !== ''),
-              ...(host.trim() === '' ? {} : { host: host.trim() }),
-              ...(port.trim() === '' ? {} : { port: Number(port) }),
+              // Only both together say where it can be called.
+              ...(port.trim() === '' ? {} : { host: host.trim(), port: Number(port) }),
             });
             return true as const;
           })
@@ -108,7 +107,7 @@ function ModalityForm({ title, send, name, aeTitle, address, onCancel, work }: F
 }
 
 /** Under all modalities: who calls that is not known, and what is tried just now. */
-export function CallersDesk(): JSX.Element | null {
+export function CallersDesk({ heard }: { heard: string }): JSX.Element | null {
   const may = useMay('viewer');
   const technician = useMay('technician');
   const { speech } = useFrame();
@@ -116,29 +115,25 @@ export function CallersDesk(): JSX.Element | null {
   return (
     <>
       <h3>{speech.say('desk.callers')}</h3>
-      <Callers />
+      <Callers heard={heard} />
       {technician ? <Listen /> : null}
     </>
   );
 }
 
-function Callers(): JSX.Element {
+function Callers({ heard }: { heard: string }): JSX.Element {
   const { speech } = useFrame();
   const technician = useMay('technician');
   const [callers, setCallers] = useState<readonly UnknownCallerView[] | null>(null);
   const [allowing, setAllowing] = useState<string | null>(null);
   useEffect(() => {
-    const look = () => {
-      api
-        .call<{ callers: readonly UnknownCallerView[] }>('GET', '/api/v1/callers')
-        .then((answer) => setCallers(answer.callers))
-        // Said by the page as a whole where the box is gone; a session that ended shows below.
-        .catch(() => undefined);
-    };
-    look();
-    const timer = setInterval(look, callersEveryMs);
-    return () => clearInterval(timer);
-  }, []);
+    // Asked anew only when somebody called: asking all the time would keep a session alive that nobody uses.
+    api
+      .call<{ callers: readonly UnknownCallerView[] }>('GET', '/api/v1/callers')
+      .then((answer) => setCallers(answer.callers))
+      // Said by the page as a whole where the box is gone; a session that ended shows below.
+      .catch(() => undefined);
+  }, [heard]);
   if (callers === null) return <p class="small">{speech.say('desk.working')}</p>;
   if (callers.length === 0) return <p class="small">{speech.say('desk.noCallers')}</p>;
   return (
@@ -151,7 +146,7 @@ function Callers(): JSX.Element {
             {technician && caller.callingAeTitle !== '' ? (
               <p class="buttons">
                 <Button
-                  label={speech.say('desk.allowOf', { title: caller.callingAeTitle })}
+                  label={`${speech.say('desk.allow')}: ${caller.callingAeTitle}`}
                   onPress={() => setAllowing(allowing === key ? null : key)}
                 >
                   {speech.say('desk.allow')}

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { api, Button, Field, Form, Outcome, useCall, useFrame, useSession } from './parts.tsx';
 
 /** Who has signed in; signing in, out, and making the first admin. */
@@ -17,10 +17,15 @@ function SignedIn(): JSX.Element {
   const session = useSession();
   const call = useCall<void>();
   const role = session?.role ?? 'viewer';
+  const line = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (api.entered) line.current?.focus();
+    api.entered = false;
+  }, []);
   return (
     <>
       <p class="buttons">
-        <span>
+        <span ref={line} tabIndex={-1}>
           {speech.say('desk.signedIn', { name: session?.user ?? '', role: speech.say(`desk.role.${role}`) })}
         </span>
         <Button busy={call.busy} onPress={() => call.run(() => api.enter('DELETE', '/api/v1/session'))}>
