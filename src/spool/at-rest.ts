@@ -134,7 +134,7 @@ export class AtRest {
   async replace(pairs: readonly FormPair[]): Promise<void> {
     if (!this.#host.replaces) return;
     const replaced = await this.#host.ledger().call('replaceReceived', pairs, this.#host.now());
-    await this.#host.store().remove(replaced);
+    this.#host.store().removeSoon(replaced);
   }
 
   /**
