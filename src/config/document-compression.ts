@@ -33,7 +33,9 @@ export const compression = z
       .min(1)
       .max(64)
       .optional()
-      .describe('Threads that compress, behind all others. Absent: one fewer than the machine has processors, and at least two.'),
+      .describe(
+        'Threads that compress, behind all others. Absent: one fewer than the machine has processors, and at least two.',
+      ),
   })
   .prefault({})
   .describe('Lossless compression on the way to the archive. Each image is proven to come back bit for bit.');

@@ -114,7 +114,11 @@ async function measure(of: string, by: string, samples: readonly Sample[], way: 
   if (sum.objects === 0) return null;
   const megabytes = (ms: number): number => sum.bytesIn / 1e6 / (ms / 1000);
   return {
-    ...{ of, by, objects: sum.objects, bytesIn: sum.bytesIn, bytesOut: sum.bytesOut },
+    of,
+    by,
+    objects: sum.objects,
+    bytesIn: sum.bytesIn,
+    bytesOut: sum.bytesOut,
     ratio: sum.bytesIn / sum.bytesOut,
     compressMegabytes: megabytes(sum.compressMs),
     restoreMegabytes: megabytes(sum.restoreMs),

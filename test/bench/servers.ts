@@ -115,10 +115,7 @@ function gantryConfig(
   };
 }
 
-async function startCeiling(
-  name: 'ceiling' | 'ceiling recycled',
-  directory: string,
-): Promise<RunningServer> {
+async function startCeiling(name: 'ceiling' | 'ceiling recycled', directory: string): Promise<RunningServer> {
   const form = name === 'ceiling' ? 'files' : 'recycled';
   const child = spawn(process.execPath, [join(import.meta.dirname, 'ceiling.ts'), directory, form], {
     stdio: ['ignore', 'pipe', 'inherit'],

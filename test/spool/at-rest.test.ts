@@ -405,6 +405,26 @@ describe('what a delivery was sent as', () => {
   });
 });
 
+it('a delivered instance whose prepared object turns out broken is looked at again, by what it was sent as', async () => {
+  using data = temporaryDirectory();
+  const { spool, stop } = await openSpool(data.path, { codec });
+  await admit(spool, compressible());
+  const { objectId, preparedId } = await prepared(spool);
+  await take(spool);
+  await settle(spool, objectId, delivered);
+  expect(await spool.takeProof('cloud', 1)).toMatchObject([{ sentId: preparedId, lostForm: null }]);
+  flipBit(
+    storedObjects(data.path).find((one) => one.id === preparedId),
+    400,
+  );
+  const broken = { code: 'OBJECT_DAMAGED', words: 'It is.' };
+  await spool.settleProof([{ objectId, destination: 'cloud', to: 'held', reason: broken }]);
+  expect(await spool.takeProof('cloud', 1)).toMatchObject([
+    { sentId: objectId, lostForm: { TransferSyntaxUID: syntax } },
+  ]);
+  await stop();
+});
+
 describe('what destinations take', () => {
   it('is forgotten when their settings change, and by the operator', async () => {
     using data = temporaryDirectory();
