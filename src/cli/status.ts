@@ -38,6 +38,7 @@ async function inWords(report: StatusReport): Promise<string> {
     `Totals: ${totals.received} received, ${totals.delivered} delivered, ${totals.verified} verified; parked: ` +
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
     `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
+    ...restWords(report.compression),
     '',
   ];
   const table = await plainTable([
@@ -57,6 +58,14 @@ async function inWords(report: StatusReport): Promise<string> {
     table.push([name, stateWords[state], ...counts, confirmed, lineWords(line), reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
+}
+
+function restWords(compression: StatusReport['compression']): string[] {
+  if (compression === null || compression.atRest.instances === 0) return [];
+  const { instances, bytesReceived, bytesStored } = compression.atRest;
+  return [
+    `Stored compressed: ${instances} instances, in ${megabytes(bytesStored)} instead of ${megabytes(bytesReceived)}.`,
+  ];
 }
 
 function lineWords({

@@ -3,8 +3,9 @@ export class InOrder<Result> {
   readonly #width: number;
   readonly #running: Promise<Result>[] = [];
 
+  /** @param width how many run beside the one that is waited for; 0: one after the other */
   constructor(width: number) {
-    this.#width = Math.max(1, width);
+    this.#width = width;
   }
 
   /** @returns the oldest result, once so many run that it has to be waited for; else null */

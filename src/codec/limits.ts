@@ -6,7 +6,7 @@ export const codecLimits = {
   frameBytesMax: 64 * mebibyte,
   /** Frames of one object that are worked on at the same time, together. */
   framesInFlightBytesMax: 64 * mebibyte,
-  /** The same while an object is restored: as many at a time as there are requests. */
+  /** Frames decoded ahead while an object is restored: each request under way may be reading another one. */
   framesAheadBytesMax: 16 * mebibyte,
   framesMax: 100_000,
   /** A side of a frame: the engines' and the formats' 16 bits. */
@@ -28,7 +28,7 @@ export function framesInFlight(width: number, frameBytes: number): number {
   return Math.max(1, Math.min(width, Math.floor(codecLimits.framesInFlightBytesMax / frameBytes)));
 }
 
-/** The same while one is restored. */
+/** How many are decoded ahead of the one that is being read while an object is restored; of large ones, none. */
 export function framesAhead(width: number, frameBytes: number): number {
-  return Math.max(1, Math.min(width, Math.floor(codecLimits.framesAheadBytesMax / frameBytes)));
+  return Math.min(width, Math.floor(codecLimits.framesAheadBytesMax / frameBytes));
 }

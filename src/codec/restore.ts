@@ -14,6 +14,9 @@ import { Gathering } from './prepare.ts';
 import { nativeEncoding, nativePixelHeader, parseRecipe, type Recipe } from './recipe.ts';
 import type { ElementEncoding } from './reencode.ts';
 
+/** Handed over at a time; the last of them only once the whole is proven. */
+const sliceBytesMax = 256 * 1024;
+
 /**
  * The received data set, made again from the prepared one, frame by frame. Its last bytes are handed over only after
  * all of them were found to be those received: nobody can take for complete what is not.
@@ -41,11 +44,15 @@ export async function* restoreDataSet(
   let bytes = 0;
   let last: Buffer | null = null;
   for await (const piece of new Undoing(codec, recipe, encoding, engine).bytes(prepared, syntax)) {
-    if (piece.length === 0) continue;
-    hash.update(piece);
-    bytes += piece.length;
-    if (last !== null) yield last;
-    last = piece;
+    for (let at = 0; at < piece.length; at += sliceBytesMax) {
+      const slice = piece.subarray(at, at + sliceBytesMax);
+      hash.update(slice);
+      bytes += slice.length;
+      if (last !== null) yield last;
+      last = slice;
+    }
+    // The end of a large frame waits for what follows; the memory of the rest can go.
+    if (last !== null && piece.length > sliceBytesMax) last = Buffer.from(last);
   }
   if (bytes !== restoration.dataSetBytes || hash.digest('hex') !== restoration.dataSetSha256)
     throw mismatch();

@@ -134,7 +134,7 @@ export class AtRest {
   async replace(pairs: readonly FormPair[]): Promise<void> {
     if (!this.#host.replaces) return;
     const replaced = await this.#host.ledger().call('replaceReceived', pairs, this.#host.now());
-    await this.#host.store().remove(replaced);
+    this.#host.store().removeSoon(replaced);
   }
 
   /**
@@ -156,8 +156,8 @@ export class AtRest {
   }
 
   /**
-   * For deliveries just held because an object of theirs is broken: where the received one is and the prepared one is
-   * whole, they go on; where the prepared one is to be restored and cannot be, that is not taken for proven any more.
+   * For deliveries just held because an object of theirs is broken: where the other one is whole, they go on; where
+   * the prepared one is to be restored and cannot be, that is not taken for proven any more.
    */
   async mend(settlements: readonly (ForwardSettlement | ProofSettlement)[]): Promise<void> {
     const { ledger, now } = this.#host;
@@ -166,10 +166,19 @@ export class AtRest {
     const ids = [...new Set(held.map(({ objectId }) => objectId))];
     const mended = await this.standIn(ids);
     if (mended.length > 0) await ledger().call('liftBroken', mended, now());
-    for (const objectId of ids) {
-      if (mended.includes(objectId) || this.#host.store().has(objectId)) continue;
-      const preparedId = await ledger().call('preparedIdOf', objectId);
-      if (preparedId !== null) await ledger().call('distrust', preparedId);
+    for (const objectId of ids) if (!mended.includes(objectId)) await this.#doubtPrepared(objectId);
+  }
+
+  /** An object of the instance is broken, and it is not the received one. */
+  async #doubtPrepared(objectId: ObjectId): Promise<void> {
+    const { ledger, store, now } = this.#host;
+    const preparedId = await ledger().call('preparedIdOf', objectId);
+    if (preparedId === null) return;
+    if (!store().has(objectId)) {
+      await ledger().call('distrust', preparedId);
+    } else if ((await isWhole(store(), objectId)) && !(await isWhole(store(), preparedId))) {
+      await store().remove(await ledger().call('dropPrepared', [preparedId]));
+      await ledger().call('proveWithoutPrepared', objectId, now());
     }
   }
 

@@ -1,7 +1,7 @@
 import type { LedgerDatabase } from './ledger.ts';
 import { refusalsSince } from './ledger-abilities.ts';
 import { chosenForm, forgetForm } from './ledger-forms.ts';
-import { seqOf } from './ledger-state.ts';
+import { brokenHere, derive, seqOf } from './ledger-state.ts';
 import type { ObjectId } from './types.ts';
 
 /*
@@ -66,6 +66,20 @@ export function standIn(db: LedgerDatabase, { objectId, preparedId }: FormPair):
 /** What was proven does not give back what was received any more, and is to be proven anew. */
 export function distrust(db: LedgerDatabase, preparedId: ObjectId): void {
   db.run("UPDATE instance SET codec = 'unproven' WHERE prepared_id = ? AND codec = 'ready'", preparedId);
+}
+
+/** Deliveries held for a prepared object that was given up: what was delivered is proven by what is noted of it. */
+export function proveWithoutPrepared(db: LedgerDatabase, objectId: ObjectId, now: number): void {
+  const seq = seqOf(db, objectId);
+  if (seq === null) return;
+  db.run(
+    `UPDATE delivery SET state = 'delivered', in_flight = 0, due_at = ?, reason_code = NULL, reason_words = NULL
+     WHERE instance = ? AND state = 'held' AND form = 'prepared' AND delivered_at IS NOT NULL
+       AND reason_code IN ${brokenHere}`,
+    now,
+    seq,
+  );
+  derive(db, seq, now);
 }
 
 /** The received object is here, and the prepared one that was to replace it is not. */

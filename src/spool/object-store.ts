@@ -21,6 +21,8 @@ export interface ObjectStore {
   has(id: ObjectId): boolean;
   /** Deletes objects; those not there are passed over. */
   remove(ids: readonly ObjectId[]): Promise<void>;
+  /** The same without hurry, many by one sync: found again after a crash, they are only deleted again. */
+  removeSoon(ids: readonly ObjectId[]): void;
   /**
    * Deletes what a crash left half-written; returns how many objects that were.
    * @param known objects that were once whole: what is left of them stays

@@ -144,8 +144,13 @@ export class SegmentStore implements ObjectStore {
   }
 
   async remove(ids: readonly ObjectId[]): Promise<void> {
-    for (const id of ids) this.#graveyard.add(this.#index.remove(id), 'deleted');
+    this.removeSoon(ids);
     await this.#buryNowOrLater();
+  }
+
+  /** The housework buries them. */
+  removeSoon(ids: readonly ObjectId[]): void {
+    for (const id of ids) this.#graveyard.add(this.#index.remove(id), 'deleted');
   }
 
   async removeUnfinished(known: ReadonlySet<ObjectId>): Promise<number> {

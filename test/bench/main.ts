@@ -1,3 +1,4 @@
+import { benchCodec } from './codec.ts';
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchLanStudy } from './lan-study.ts';
@@ -8,6 +9,7 @@ import { benchQueue } from './queue.ts';
 import { benchWan } from './wan.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  codec: benchCodec,
   idle: benchIdle,
   intake: benchIntake,
   'lan-study': benchLanStudy,
