@@ -105,6 +105,18 @@ export type MetadataAnswer =
   | { readonly kind: 'absent' }
   | ReadFailure;
 
+/** Names a series. */
+export type SeriesRef = {
+  readonly [Name in 'StudyInstanceUID' | 'SeriesInstanceUID']: NonNullable<InstanceRef[Name]>;
+};
+
+/** By SOP Instance UID; whatever could not be told apart is not in it. */
+export type SeriesMetadata = ReadonlyMap<string, ArchivedFacts>;
+export type SeriesMetadataAnswer =
+  | { readonly kind: 'present'; readonly instances: SeriesMetadata }
+  | { readonly kind: 'absent' }
+  | ReadFailure;
+
 export type RetrieveAnswer =
   | {
       readonly kind: 'present';
@@ -137,6 +149,11 @@ export interface ArchiveClient {
   knowsStudy(study: StudyInstanceUID, signal: AbortSignal): Promise<FindAnswer>;
   /** WADO-RS metadata, C-FIND. */
   metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer>;
+  /**
+   * WADO-RS metadata of a whole series, where the destination can tell it at once: what it shows of it now, bounded.
+   * An instance that is not in it may be there all the same.
+   */
+  seriesMetadata?(series: SeriesRef, signal: AbortSignal): Promise<SeriesMetadataAnswer>;
   /** The instance as the archive stored it: WADO-RS with `transfer-syntax=*`, C-GET, the file. */
   retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer>;
   /** Forget cached credentials (after 401/403), so that the next request signs in afresh. */

@@ -1,12 +1,13 @@
-import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
+import type { InstanceRef } from '../archive/port.ts';
 import { objectReadFailure } from '../spool/read-failure.ts';
 import type { ObjectId, OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
 import { compareDataSet, type Subject } from './compare.ts';
 import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
+import type { LookClient } from './series-looks.ts';
 
 export interface Examination {
-  readonly client: ArchiveClient;
+  readonly client: LookClient;
   readonly spool: Pick<SpoolProof, 'open' | 'givesBackReceived'>;
   readonly signal: AbortSignal;
 }
