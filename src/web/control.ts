@@ -112,14 +112,15 @@ export class ControlServer {
 
   #addCommands(app: FastifyInstance): void {
     const { operator, log } = this.#options;
-    const done = (command: string, count: number) => {
-      log.info({ command, count }, 'operator command done');
+    const done = (command: string, count: number, more: object = {}) => {
+      log.info({ command, count, ...more }, 'operator command done');
       return { count };
     };
     app.post('/queue/retry', async ({ body }) => done('retry', await operator.retry(parseSelection(body))));
-    app.post('/queue/release', async ({ body }) =>
-      done('release', await operator.release(parseSelection(body))),
-    );
+    app.post('/queue/release', async ({ body }) => {
+      const { to, selection } = parseRelease(body);
+      return done('release', await operator.release(selection, to), to === undefined ? {} : { to });
+    });
     app.post('/queue/discard', async ({ body }) =>
       done('discard', await operator.discard(parseDiscard(body))),
     );
@@ -150,6 +151,13 @@ function parseSelection(body: unknown): Selection {
     ...(filter.destination === undefined ? {} : { destination: filter.destination }),
     ...(filter.state === undefined ? {} : { state: filter.state }),
   };
+}
+
+function parseRelease(body: unknown): { selection: Selection; to: string | undefined } {
+  if (typeof body !== 'object' || body === null || !('to' in body))
+    return { selection: parseSelection(body), to: undefined };
+  const { to, ...selection } = body;
+  return { selection: parseSelection(selection), to: parse(destination, to) };
 }
 
 /** Nothing is given up by leaving something out. */
