@@ -41,10 +41,15 @@ export interface RequestFault {
   readonly file?: string;
 }
 
+/** Reasons are named after the service that gave them, e.g. `DIMSE_A700`. */
+export type StoreService = 'STOW' | 'DIMSE' | 'FOLDER';
+
 /** What the archive said to a store request; judged per instance by `forward/outcome`, not here. */
 export type StoreAnswer =
   | {
       readonly kind: 'answered';
+      /** Whose codes these are; of STOW-RS where it is not said. */
+      readonly service?: StoreService;
       readonly status: number;
       readonly retryAfterMs: number | null;
       /** `parsed` only where the body was complete and well formed; otherwise both lists are empty. */
@@ -135,6 +140,13 @@ export interface ArchiveLine {
   readonly bytesSent: number;
   /** When it last answered anything at all (monotonic milliseconds), null before the first answer. */
   readonly answeredAt: number | null;
+  /** Of the volume that is written to, where it is one, as last seen. */
+  readonly space?: LineSpace | null;
+}
+
+export interface LineSpace {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }
 
 /** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */

@@ -86,6 +86,7 @@ export interface DestinationInput {
   readonly cannotVerifySince: number | null;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  readonly space: DestinationReport['space'];
   readonly line: LineInput;
 }
 
@@ -125,6 +126,7 @@ const removed: Omit<DestinationInput, 'state'> = {
   cannotVerifySince: null,
   bytesSent: 0,
   tlsDaysLeft: null,
+  space: null,
   line: {
     goodputBytesPerSecond: null,
     limit: { mbitPerSecond: null, because: 'setting', until: null },
@@ -201,6 +203,7 @@ function destinationReport(facts: GatheredDestination): DestinationReport {
     queuedBytes: facts.queuedBytes,
     bytesSent: facts.bytesSent,
     tlsDaysLeft: facts.tlsDaysLeft,
+    space: facts.space,
     line: lineReport(facts.line),
   };
 }

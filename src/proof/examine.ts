@@ -22,9 +22,9 @@ export async function examine(
   try {
     await using object = await spool.open(item.sentId);
     const ref: InstanceRef = object.facts;
-    if (look === 'qido') {
+    if (look === 'qido' || look === 'find') {
       const answer = await client.find(ref, signal);
-      if (answer.kind === 'present') return { kind: 'proven', by: 'qido' };
+      if (answer.kind === 'present') return { kind: 'proven', by: look };
       return unproven(answer.kind === 'failed' ? answer : { kind: 'absent' });
     }
     const subject: Subject = { client, ref, signal, exact: item.existed };

@@ -234,7 +234,8 @@ export interface ProofItem extends DeliveryKey {
   readonly assumed: boolean;
 }
 
-export const proofKinds = ['qido', 'metadata', 'digest', 'frames'] as const;
+/** `qido`, `find`: it is there, by QIDO-RS or by C-FIND. */
+export const proofKinds = ['qido', 'find', 'metadata', 'digest', 'frames'] as const;
 export type ProofKind = (typeof proofKinds)[number];
 
 export type ProofSettlement = DeliveryKey &

@@ -109,6 +109,7 @@ function Destination(props: { name: string; one: DestinationReport; frame: TimeF
         {one.accepted === 0 ? null : <Fact name="Accepted, unchecked">{number(one.accepted, frame)}</Fact>}
         <Fact name="Sent since start">{bytes(one.bytesSent, frame)}</Fact>
         {line === null ? null : <Fact name="Line">{line}</Fact>}
+        {one.space === null ? null : <Fact name="Free there">{bytes(one.space.freeBytes, frame)}</Fact>}
         {one.tlsDaysLeft === null ? null : (
           <Fact name="Certificate">
             <State words={certificateWords(one.tlsDaysLeft, frame)} />
