@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from './base/clock.ts';
+import { GantryError } from './base/errors.ts';
 import type { Log } from './base/log.ts';
 import { chooseCodecs } from './codec/choice.ts';
 import { CompressionDecider } from './codec/decider.ts';
@@ -34,6 +35,7 @@ export class Codec {
   #connection: CodecConnection | null = null;
   #preparer: Preparer | null = null;
   #threadFailures = 0;
+  #stopped = false;
 
   constructor({ compression }: Pick<Config, 'compression'>, clock: Clock, log: Log) {
     this.#config = compression;
@@ -67,6 +69,7 @@ export class Codec {
 
   /** Quick: what is under way is taken up again at the next start. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     // Told first, so that what the threads drop is not taken for a fault.
     const stopped = this.#preparer?.stop();
     await this.#pool.stop();
@@ -95,13 +98,23 @@ export class Codec {
     }
   }
 
-  /** The received data set of a prepared object, proven at its end. @throws GantryError RESTORE_* */
-  restore(prepared: OpenObject): AsyncIterable<Buffer> {
-    return restore(prepared, this.#pool);
+  /**
+   * The received data set of a prepared object, proven at its end.
+   * @throws GantryError RESTORE_MISMATCH, RESTORE_IMPOSSIBLE (permanent); RESTORE_FAILED, CODEC_STOPPED (transient);
+   *   OBJECT_* of the prepared object
+   */
+  async *restore(prepared: OpenObject): AsyncGenerator<Buffer> {
+    try {
+      yield* restore(prepared, this.#pool);
+    } catch (error) {
+      if (!(error instanceof PassThrough)) throw error;
+      throw this.#stopped ? codecStopped(error) : restoreFailed(error);
+    }
   }
 
-  report(): CompressionReport {
+  report(atRest: CompressionReport['atRest']): CompressionReport {
     return {
+      atRest,
       mode: this.#config.mode,
       syntaxes: this.#config.syntaxes,
       workers: this.#workersMax,
@@ -112,4 +125,28 @@ export class Codec {
       decisions: this.#decider.decisions(),
     };
   }
+}
+
+function restoreFailed(cause: unknown): GantryError {
+  return new GantryError(
+    {
+      code: 'RESTORE_FAILED',
+      kind: 'transient',
+      message: 'The codec failed while it made the received image from the compressed one.',
+      nextStep: 'It is tried again. Where this stays so, "gantry scrub" names what is to be sent again.',
+    },
+    { cause },
+  );
+}
+
+function codecStopped(cause: unknown): GantryError {
+  return new GantryError(
+    {
+      code: 'CODEC_STOPPED',
+      kind: 'transient',
+      message: 'The gateway is being stopped.',
+      nextStep: 'Start it again.',
+    },
+    { cause },
+  );
 }

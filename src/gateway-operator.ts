@@ -57,6 +57,7 @@ export function createOperator({ spool, receipts, keyring, destinations = [] }: 
     limitBandwidth: async (name, mbitPerSecond) =>
       named(destinations, name).forwarder.limitBandwidth(mbitPerSecond),
     clearBandwidth: async (name) => named(destinations, name).forwarder.clearBandwidth(),
+    forgetAbilities: (destination) => spool.codec.forgetAbilities(destination),
     scrub: async () => {
       const startedAt = performance.now();
       const report = await spool.scrub();

@@ -25,7 +25,7 @@ interface StatusParts {
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
   /** Null where no codec is at work. */
-  readonly compression: () => CompressionReport | null;
+  readonly compression: (atRest: SpoolCounts['atRest']) => CompressionReport | null;
 }
 
 /** Counts are read from the ledger at most so often, however many ask. */
@@ -48,6 +48,7 @@ export class StatusGatherer {
     const { destinations, probes, port, tls, compression } = this.#parts;
     const { config, generation } = current;
     const now = clock.now();
+    const counts = await this.#readCounts();
     const gate = spool.intakeGate();
     const intake = listener.stats();
     return buildStatus({
@@ -57,7 +58,7 @@ export class StatusGatherer {
       site: { name: config.site.name, timeZone: config.site.timeZone },
       configGeneration: generation,
       configRejected,
-      counts: await this.#readCounts(),
+      counts,
       intake: {
         open: gate.open,
         reason: gate.open ? null : gate.reason,
@@ -76,7 +77,7 @@ export class StatusGatherer {
       unknownCallers: Object.fromEntries(intake.unknownSenders),
       destinations: Object.fromEntries(destinations.map((one) => [one.name, one.state(now)])),
       disk: this.#disk(now),
-      compression: compression(),
+      compression: compression(counts.atRest),
       machine: probes.current(),
     });
   }

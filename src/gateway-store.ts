@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, systemClock } from './base/clock.ts';
 import { type Disk, nodeDisk } from './base/disk.ts';
@@ -85,6 +86,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   });
   await spool.start();
   stack.defer(() => spool.stop());
+  await spool.codec.noteSettings(settingsOf(current.config));
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
   return { dataDirectory, disk, clock, log, keyring, current, configRejected, spool, codec, receipts };
 }
@@ -136,12 +138,23 @@ function hasConfig(store: ConfigStore): boolean {
   }
 }
 
+/** Fingerprints of the destinations' settings. */
+function settingsOf({ destinations }: Config): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(destinations).map(([name, settings]) => [
+      name,
+      createHash('sha256').update(JSON.stringify(settings)).digest('hex'),
+    ]),
+  );
+}
+
 function spoolOptions(config: Config, clock: Clock) {
   const routes = config.routes as Routes;
   const router = new Router(routes, Object.keys(config.destinations), config.site.timeZone);
   return {
     reserveBytes: config.spool.reserveBytes,
     preparedBytes: config.spool.preparedBytes,
+    replacesReceived: config.compression.atRest,
     destinationsOf: (facts: AdmissionFacts, found: DataSetFacts) =>
       router.destinationsOf({ ...facts, ...found }, clock.now()),
     quietMs: (modalityName: string | null) => {

@@ -118,6 +118,8 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     goodput: (name) => destinations.find((one) => one.name === name)?.goodput() ?? null,
   });
   stack.defer(() => codec.stop());
+  spool.atRest.start();
+  stack.defer(() => spool.atRest.stop());
   const publicKey = createPublicKey(keyring.signingKey);
   const writer = new ReceiptWriter({
     spool,
@@ -164,7 +166,7 @@ function startRooms(store: Store, stack: AsyncDisposableStack): Rooms {
     probes,
     port: () => port,
     tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
-    compression: () => store.codec.report(),
+    compression: (atRest) => store.codec.report(atRest),
   });
   return {
     listener,

@@ -8,7 +8,7 @@ import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
-import { addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
+import { addCompressionCommands, addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
 
 const usageErrors = /^(?:CONFIG_|DATA_|USAGE|CONTROL_BAD_COMMAND$)/;
 
@@ -103,6 +103,7 @@ function createProgram(): Command {
 
   addQueueCommands(program);
   addBandwidthCommands(program);
+  addCompressionCommands(program);
   addUpkeepCommands(program);
   addReceiptCommands(program);
 

@@ -69,6 +69,10 @@ export class ControlClient implements AsyncDisposable {
     await this.#count('/bandwidth/clear', { destination });
   }
 
+  forgetAbilities(destination: string | null): Promise<number> {
+    return this.#count('/compression/forget', destination === null ? {} : { destination });
+  }
+
   scrub(): Promise<ScrubReport> {
     return this.#post('/scrub', {}, scrubMs);
   }

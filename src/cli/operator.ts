@@ -12,7 +12,16 @@ export interface DataOptions {
 
 export type OperatorCommands = Pick<
   Operator,
-  'list' | 'retry' | 'release' | 'discard' | 'resolve' | 'hurry' | 'scrub' | 'receipts' | 'receipt'
+  | 'list'
+  | 'retry'
+  | 'release'
+  | 'discard'
+  | 'resolve'
+  | 'hurry'
+  | 'forgetAbilities'
+  | 'scrub'
+  | 'receipts'
+  | 'receipt'
 >;
 
 /** The data directory of a stopped gateway; only then is it loaded. */

@@ -31,6 +31,21 @@ export function addUpkeepCommands(program: Command): void {
     });
 }
 
+/** `compression …`. */
+export function addCompressionCommands(program: Command): void {
+  program
+    .command('compression')
+    .description('what is known of the compressed forms')
+    .command('forget')
+    .argument('[destination]', 'its name in the configuration; without one: all')
+    .description('forget which compressed forms a destination refused or took, and learn it anew')
+    .addOption(dataOption())
+    .action(async (destination: string | undefined, { data }: DataOptions) => {
+      const count = await withOperator(data, (operator) => operator.forgetAbilities(destination ?? null));
+      console.log(`${count} forgotten.`);
+    });
+}
+
 /** `receipts …`. */
 export function addReceiptCommands(program: Command): void {
   const receipts = program.command('receipts').description('signed records of what each study became');

@@ -24,6 +24,8 @@ export interface CodecMeasurement {
   readonly bytesOut: number;
   /** From its first byte read to its proof, in milliseconds. */
   readonly elapsedMs: number;
+  /** Images under way in that time, on average: it waited for its turn among them. */
+  readonly abreast: number;
 }
 
 /** First guesses of the ratio, from a corpus of real images; replaced by what is measured. */
@@ -128,12 +130,12 @@ export class CompressionDecider {
     return true;
   }
 
-  learn({ modality, codec, bytesIn, bytesOut, elapsedMs }: CodecMeasurement): void {
+  learn({ modality, codec, bytesIn, bytesOut, elapsedMs, abreast }: CodecMeasurement): void {
     if (bytesIn <= 0 || bytesOut <= 0 || elapsedMs <= 0) return;
     const name = this.nameOf(modality);
     const before = this.#figures(name, codec);
     const ratio = bytesIn / bytesOut;
-    const bytesPerSecond = (bytesIn / elapsedMs) * 1000 * this.#options.workers;
+    const bytesPerSecond = (bytesIn / elapsedMs) * 1000 * Math.max(this.#options.workers, abreast);
     const weight = before.measured ? newWeight : 1;
     this.#learned.set(`${name}\n${codec}`, {
       ratio: before.ratio + weight * (ratio - before.ratio),

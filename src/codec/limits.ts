@@ -6,6 +6,8 @@ export const codecLimits = {
   frameBytesMax: 64 * mebibyte,
   /** Frames of one object that are worked on at the same time, together. */
   framesInFlightBytesMax: 64 * mebibyte,
+  /** The same while an object is restored: as many at a time as there are requests. */
+  framesAheadBytesMax: 16 * mebibyte,
   framesMax: 100_000,
   /** A side of a frame: the engines' and the formats' 16 bits. */
   sideMax: 65_535,
@@ -24,4 +26,9 @@ export const codecLimits = {
 /** How many frames of one object are worked on at the same time. */
 export function framesInFlight(width: number, frameBytes: number): number {
   return Math.max(1, Math.min(width, Math.floor(codecLimits.framesInFlightBytesMax / frameBytes)));
+}
+
+/** The same while one is restored. */
+export function framesAhead(width: number, frameBytes: number): number {
+  return Math.max(1, Math.min(width, Math.floor(codecLimits.framesAheadBytesMax / frameBytes)));
 }

@@ -148,13 +148,15 @@ export class Preparer {
     const { spool, engine, decider, tally, clock } = this.#options;
     const { facts, objectId } = received;
     const startedAt = clock.monotonic();
+    const abreastAtStart = this.#underWay.size;
     const preparation = new Preparation(facts.TransferSyntaxUID, codec, engine);
     const writer = await spool.beginPrepared(facts, objectId, codecSyntaxes[codec]);
     const bytesOut = await this.#write(preparation, received, writer);
     await this.#prove(writer, facts, codec);
     const modality = decider.nameOf(facts.Modality);
     const elapsedMs = clock.monotonic() - startedAt;
-    decider.learn({ modality, codec, bytesIn: facts.dataSetBytes, bytesOut, elapsedMs });
+    const abreast = (abreastAtStart + this.#underWay.size) / 2;
+    decider.learn({ modality, codec, bytesIn: facts.dataSetBytes, bytesOut, elapsedMs, abreast });
     tally.prepared(modality, codec, facts.dataSetBytes, bytesOut);
     return writer.preparedId;
   }

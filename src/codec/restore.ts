@@ -7,7 +7,7 @@ import { FragmentReader } from './fragments.ts';
 import { type CodecName, codecOf, type FrameFormat, frameBytes } from './frame-format.ts';
 import { ImageDescriptionReader } from './image-description.ts';
 import { InOrder } from './in-order.ts';
-import { framesInFlight } from './limits.ts';
+import { framesAhead } from './limits.ts';
 import type { FrameCodec } from './lossless.ts';
 import { splitAtPixels } from './pixel-split.ts';
 import { Gathering } from './prepare.ts';
@@ -15,7 +15,8 @@ import { nativeEncoding, nativePixelHeader, parseRecipe, type Recipe } from './r
 import type { ElementEncoding } from './reencode.ts';
 
 /**
- * The received data set, made again from the prepared one, frame by frame.
+ * The received data set, made again from the prepared one, frame by frame. Its last bytes are handed over only after
+ * all of them were found to be those received: nobody can take for complete what is not.
  * @throws GantryError RESTORE_MISMATCH (permanent) at its end, where bytes or their number are not those received:
  * whoever used them before must not trust them; RESTORE_IMPOSSIBLE (permanent) where it is no prepared object
  */
@@ -38,13 +39,17 @@ export async function* restoreDataSet(
   if (codec === null || recipe === null || encoding === null) throw impossible();
   const hash = createHash('sha256');
   let bytes = 0;
+  let last: Buffer | null = null;
   for await (const piece of new Undoing(codec, recipe, encoding, engine).bytes(prepared, syntax)) {
+    if (piece.length === 0) continue;
     hash.update(piece);
     bytes += piece.length;
-    yield piece;
+    if (last !== null) yield last;
+    last = piece;
   }
   if (bytes !== restoration.dataSetBytes || hash.digest('hex') !== restoration.dataSetSha256)
     throw mismatch();
+  if (last !== null) yield last;
 }
 
 class Undoing {
@@ -71,7 +76,7 @@ class Undoing {
       else if (piece.part === 'pixel-header') {
         yield* this.#gathered();
         format = this.#image.describe().format;
-        this.#decoding = new InOrder(framesInFlight(this.#engine.width, frameBytes(format)));
+        this.#decoding = new InOrder(framesAhead(this.#engine.width, frameBytes(format)));
         yield nativePixelHeader(this.#encoding, this.#recipe);
       } else if (piece.part !== 'fragments' || format === null) throw impossible();
       else yield* this.#pixels(piece.bytes, format);

@@ -9,6 +9,12 @@ export interface CompressionReport {
   /** What they were received with, and what is sent of them. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Instances stored now in their compressed form alone: received with, and stored as, so many bytes. */
+  readonly atRest: {
+    readonly instances: number;
+    readonly bytesReceived: number;
+    readonly bytesStored: number;
+  };
   /** Compressed images that did not give back what was received: none was used. */
   readonly mismatches: number;
   /** Threads that died, trapped or took too long. */

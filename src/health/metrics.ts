@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { CompressionReport } from './compression.ts';
 import type { StatusReport } from './status.ts';
 
 /** Counts since the process started, by a word of ours: a code or an outcome, never a peer's text. */
@@ -108,6 +109,9 @@ function codecFamilies(): Family[] {
       labels: ['code'],
       read: ({ report }) => byWord(report.compression?.passedThrough ?? {}, 'code'),
     },
+    atRest('instances', 'Instances stored in their compressed form alone.', 'instances'),
+    atRest('received_bytes', 'Bytes of such instances as they were received.', 'bytesReceived'),
+    atRest('stored_bytes', 'Bytes of such instances as they are stored.', 'bytesStored'),
     {
       name: 'gantry_codec_mismatches_total',
       help: 'Compressed images that did not give back the bytes received; none was used.',
@@ -121,6 +125,10 @@ function codecFamilies(): Family[] {
       read: ({ report }) => single(report.compression?.threadFailures ?? null),
     },
   ];
+}
+
+function atRest(name: string, help: string, of: keyof CompressionReport['atRest']): Family {
+  return gauge(`gantry_codec_at_rest_${name}`, help, (report) => report.compression?.atRest[of] ?? null);
 }
 
 const families: readonly Family[] = [

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { InstanceRef, RetrieveAnswer } from '../archive/port.ts';
 import type { Reason } from '../base/errors.ts';
 import { type PixelDigestResult, pixelDigest } from '../dicom/pixel-digest.ts';
-import type { OpenObject } from '../spool/types.ts';
+import type { OpenObject, SentForm } from '../spool/types.ts';
 import { type Finding, unproven } from './finding.ts';
 import { sameIdentity, sameImage } from './policy.ts';
 import type { LookClient } from './series-looks.ts';
@@ -38,6 +38,29 @@ export async function compareDataSet(object: OpenObject, subject: Subject): Prom
   if (whole.value) return { kind: 'proven', by: 'digest' };
   if (subject.exact) return existedBefore;
   return comparePixels(object, subject);
+}
+
+/**
+ * Compares what the archive gives back with a data set we sent and have no more, by length and keyed digest.
+ * @returns null where it is another one
+ */
+export async function compareSent(
+  sent: SentForm,
+  subject: Subject,
+  digestKey: (sha256: string) => string,
+): Promise<Finding | null> {
+  const whole = await readRetrieved(subject, async (dataSet, { TransferSyntaxUID: syntax }) => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of limited(dataSet, sent.dataSetBytes)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+    const same = bytes === sent.dataSetBytes && (syntax ?? sent.TransferSyntaxUID) === sent.TransferSyntaxUID;
+    return same && digestKey(hash.digest('hex')) === sent.digest;
+  });
+  if (whole.kind !== 'read') return whole.finding;
+  return whole.value ? { kind: 'proven', by: 'digest', form: 'prepared' } : null;
 }
 
 async function comparePixels(object: OpenObject, subject: Subject): Promise<Finding> {

@@ -1,14 +1,14 @@
 import type { InstanceRef } from '../archive/port.ts';
 import { objectReadFailure } from '../spool/read-failure.ts';
 import type { ObjectId, OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
-import { compareDataSet, type Subject } from './compare.ts';
+import { compareDataSet, compareSent, type Subject } from './compare.ts';
 import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
 import type { LookClient } from './series-looks.ts';
 
 export interface Examination {
   readonly client: LookClient;
-  readonly spool: Pick<SpoolProof, 'open' | 'givesBackReceived'>;
+  readonly spool: Pick<SpoolProof, 'open' | 'givesBackReceived' | 'digestKey'>;
   readonly signal: AbortSignal;
 }
 
@@ -30,8 +30,8 @@ export async function examine(
     const subject: Subject = { client, ref, signal, exact: item.existed };
     const finding =
       look === 'digest' ? await compareDataSet(object, subject) : await compareMetadata(object, subject);
-    if (finding.kind !== 'different' || item.otherId === null) return finding;
-    return (await compareOther(item.otherId, subject, spool)) ?? finding;
+    if (finding.kind !== 'different') return finding;
+    return (await compareOtherForms(item, subject, spool)) ?? finding;
   } catch (error) {
     // Only our own side throws: archive clients answer, whatever the peer does.
     return { kind: 'own-unreadable', ...objectReadFailure(error) };
@@ -43,6 +43,17 @@ async function compareMetadata(object: OpenObject, subject: Subject): Promise<Fi
   if (answer.kind !== 'present') return unproven(answer);
   if (sameMetadata(object.facts, answer.facts)) return { kind: 'proven', by: 'metadata' };
   return compareDataSet(object, subject);
+}
+
+/** @returns null where the archive holds none of them */
+async function compareOtherForms(
+  { otherId, lostForm }: ProofItem,
+  subject: Subject,
+  spool: Examination['spool'],
+): Promise<Finding | null> {
+  const other = otherId === null ? null : await compareOther(otherId, subject, spool);
+  if (other !== null || lostForm === null) return other;
+  return compareSent(lostForm, subject, (sha256) => spool.digestKey(sha256));
 }
 
 /** An archive that had the instance before may hold its other form: nothing but equal bytes will do then. */

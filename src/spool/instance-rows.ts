@@ -1,4 +1,5 @@
 import type { Keyring } from '../crypto/keyring.ts';
+import { receivedFacts } from './at-rest.ts';
 import { decodeTrailer } from './facts.ts';
 import type { NewInstance } from './ledger-instances.ts';
 import type { PreparedForm } from './ledger-forms.ts';
@@ -8,7 +9,10 @@ import type { SegmentFiles } from './stored-object.ts';
 import { type ObjectFacts, type ObjectId, priorities, type UidKey } from './types.ts';
 
 /** What an object turned out to be that the ledger did not know. */
-export type FoundObject = { readonly received: NewInstance } | { readonly prepared: PreparedForm };
+export type FoundObject =
+  | { readonly received: NewInstance }
+  /** `instance`: the row its received object would have. */
+  | { readonly prepared: PreparedForm; readonly instance: NewInstance };
 
 export interface RowOptions {
   /** After how long without an image a study counts as settled, by modality. */
@@ -66,7 +70,12 @@ export class InstanceRows {
     const stored = await store.open(objectId, files);
     try {
       const trailer = decodeTrailer(stored.trailer, stored.plainBytes);
-      if (trailer.kind === 'prepared') return { prepared: formOf(objectId, stored.epochId, trailer) };
+      if (trailer.kind === 'prepared') {
+        const prepared = formOf(objectId, stored.epochId, trailer, this.digestKey(trailer.dataSetSha256));
+        // What was replaced may have been sent, and in either form.
+        const instance = this.of(prepared.objectId, stored.epochId, receivedFacts(trailer), 'assumed');
+        return { prepared, instance: { ...instance, onlyPrepared: prepared } };
+      }
       return { received: this.of(objectId, stored.epochId, trailer, trailer.conflict ? 'conflict' : start) };
     } finally {
       await stored.close();

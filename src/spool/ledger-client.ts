@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import { LedgerDatabase } from './ledger.ts';
 import { find, type KnownInstance, type NewInstance } from './ledger-instances.ts';
 import type { Arguments, LedgerReply, LedgerRequest, OperationName, Result } from './ledger-operations.ts';
+import type { FormPair } from './ledger-rest.ts';
 import type { ObjectId, UidKey } from './types.ts';
 
 /** Admissions are entered together: the objects are durable without them, and each commit costs the disk a sync. */
@@ -76,7 +77,7 @@ export class LedgerClient {
     });
   }
 
-  /** Ids of every instance that should have an object. */
+  /** Ids of every instance that should have a received object. */
   async presentObjectIds(): Promise<ReadonlySet<ObjectId>> {
     const present = new Set<ObjectId>();
     let last: ObjectId | null = null;
@@ -86,6 +87,16 @@ export class LedgerClient {
       last = page.at(-1) ?? null;
     } while (last !== null);
     return present;
+  }
+
+  /** The instances of which the prepared object is all that is stored, a page at a time. */
+  async *replacedPairs(): AsyncGenerator<readonly FormPair[]> {
+    for (let last = 0; ; ) {
+      const page: Result<'replacedPairs'> = await this.call('replacedPairs', last, idsPerPage);
+      if (page.length === 0) return;
+      yield page;
+      last = page.at(-1)?.seq ?? last;
+    }
   }
 
   find(uidKey: UidKey): KnownInstance[] {

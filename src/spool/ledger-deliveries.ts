@@ -1,5 +1,7 @@
-import type { LedgerDatabase } from './ledger.ts';
-import { type Ability, chosenForm, learn, refusalsSince } from './ledger-forms.ts';
+import type { TransferSyntaxUID } from '../dicom/uid.ts';
+import type { LedgerDatabase, Row } from './ledger.ts';
+import { type Ability, learn, refusalsSince } from './ledger-abilities.ts';
+import { chosenForm } from './ledger-forms.ts';
 import { derive, owed, park, seqOf } from './ledger-state.ts';
 import {
   type ForwardItem,
@@ -11,6 +13,7 @@ import {
   type ProofItem,
   type ProofSettlement,
   type Representation,
+  type SentForm,
   type UidKey,
 } from './types.ts';
 
@@ -84,7 +87,7 @@ export function takeForward(
   if (next === null) return [];
   const { study, priority } = next;
   const rows = db.all(
-    `SELECT d.instance, i.object_id, i.prepared_id, i.prepared_bytes, d.bytes, d.attempts, d.unknowns,
+    `SELECT d.instance, i.object_id, i.prepared_id, i.prepared_bytes, i.prepared_syntax, i.prepared_digest, d.bytes, d.attempts, d.unknowns,
        d.first_attempt_at, d.batch_max, ${chosenForm} AS form
      FROM delivery d INDEXED BY delivery_queued_study JOIN instance i ON i.seq = d.instance
      WHERE d.destination = ? AND d.study_key = ? AND d.state = 'queued' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
@@ -121,6 +124,7 @@ export function takeForward(
       row['instance'] ?? null,
       destination,
     );
+    if (form === 'prepared') noteSent(db, row, destination);
     items.push({
       objectId: row['object_id'] as ObjectId,
       sentId: row[form === 'prepared' ? 'prepared_id' : 'object_id'] as ObjectId,
@@ -136,6 +140,18 @@ export function takeForward(
     });
   }
   return items;
+}
+
+/** What the archive may have from now on can be told from anything else, though the prepared object be lost. */
+function noteSent(db: LedgerDatabase, row: Row, destination: string): void {
+  db.run(
+    `UPDATE delivery SET sent_syntax = ?, sent_bytes = ?, sent_digest = ? WHERE instance = ? AND destination = ?`,
+    row['prepared_syntax'] ?? null,
+    row['prepared_bytes'] ?? null,
+    row['prepared_digest'] ?? null,
+    row['instance'] ?? null,
+    destination,
+  );
 }
 
 /** The first answer stands: later ones would find what we sent ourselves. */
@@ -244,7 +260,8 @@ export function takeProof(
   now: number,
 ): ProofItem[] {
   const rows = db.all(
-    `SELECT d.instance, i.object_id, i.prepared_id, d.form, d.bytes, d.needs_digest, d.polls, d.delivered_at, d.assumed
+    `SELECT d.instance, i.object_id, i.prepared_id, d.form, d.bytes, d.needs_digest, d.polls, d.delivered_at,
+       d.assumed, d.sent_syntax, d.sent_bytes, d.sent_digest
      FROM delivery d JOIN instance i ON i.seq = d.instance
      WHERE d.destination = ? AND d.state = 'delivered' AND d.in_flight = 0 AND (d.due_at <= ? OR d.due_at > ?)
      ORDER BY d.due_at LIMIT ?`,
@@ -266,6 +283,7 @@ export function takeProof(
       objectId: received,
       sentId: wasPrepared ? prepared : received,
       otherId: wasPrepared ? received : prepared,
+      lostForm: prepared === null ? sentAs(row) : null,
       destination,
       bytes: row['bytes'] as number,
       needsDigest: row['needs_digest'] !== owed.none,
@@ -275,6 +293,17 @@ export function takeProof(
       assumed: row['assumed'] === 1,
     };
   });
+}
+
+function sentAs(row: Row): SentForm | null {
+  const [TransferSyntaxUID, dataSetBytes, digest] = [
+    row['sent_syntax'],
+    row['sent_bytes'],
+    row['sent_digest'],
+  ];
+  if (typeof TransferSyntaxUID !== 'string' || typeof dataSetBytes !== 'number') return null;
+  if (typeof digest !== 'string') return null;
+  return { TransferSyntaxUID: TransferSyntaxUID as TransferSyntaxUID, dataSetBytes, digest };
 }
 
 export function settleProof(db: LedgerDatabase, settlements: readonly ProofSettlement[], now: number): void {

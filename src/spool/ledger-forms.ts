@@ -3,23 +3,12 @@ import { seqOf } from './ledger-state.ts';
 import { type ObjectId, priorities, type PrepareItem } from './types.ts';
 
 /*
- * The second form of an instance: compressed by the codec, proven to give back what was received. The received form
- * stays until the instance is purged, so a prepared one can always be given up.
+ * The second form of an instance: compressed by the codec, proven to give back what was received. While the received
+ * form is here as well, a prepared one can always be given up; `ledger-rest.ts` has what follows once it is not.
  */
 
 /** `delivery.in_flight` of a delivery that is not due before the codec has looked at its instance. */
 export const withCodec = 2;
-
-/** So long an archive's refusal of a transfer syntax is believed: archives learn too. */
-const refusalMsMax = 30 * 86_400_000;
-
-/** Whether a destination took, or refused for good, objects of a class in a transfer syntax. */
-export interface Ability {
-  readonly destination: string;
-  readonly sopClass: string;
-  readonly transferSyntax: string;
-  readonly accepted: boolean;
-}
 
 /** A prepared object that was proven to give back what was received. */
 export interface PreparedForm {
@@ -29,6 +18,8 @@ export interface PreparedForm {
   readonly transferSyntax: string;
   readonly sopClass: string;
   readonly epochId: string;
+  /** Keyed hash of the prepared data set's SHA-256. */
+  readonly digest: string;
 }
 
 /** Instances that wait for the codec: the highest priority first, then the oldest. */
@@ -61,12 +52,13 @@ export function settlePrepared(db: LedgerDatabase, form: PreparedForm, proven: b
   if (typeof seq !== 'number') return false;
   db.run(
     `UPDATE instance SET codec = ?, prepared_id = ?, prepared_bytes = ?, prepared_syntax = ?, prepared_epoch = ?,
-       sop_class = ? WHERE seq = ?`,
+       prepared_digest = ?, sop_class = ? WHERE seq = ?`,
     proven ? 'ready' : 'unproven',
     form.preparedId,
     form.bytes,
     form.transferSyntax,
     form.epochId,
+    form.digest,
     form.sopClass,
     seq,
   );
@@ -109,18 +101,26 @@ export function preparedIdsOf(db: LedgerDatabase, objectIds: readonly ObjectId[]
   });
 }
 
-/** Prepared objects that are damaged or missing: their instances are sent as they were received. */
+/**
+ * Prepared objects that are damaged or missing: their instances are sent as they were received.
+ * @returns those that were given up; not those that are all that is left of their instance
+ */
 export function dropPrepared(db: LedgerDatabase, ids: readonly ObjectId[]): ObjectId[] {
   return ids.filter((id) => {
-    const row = db.get('SELECT seq FROM instance WHERE prepared_id = ?', id);
+    const row = db.get('SELECT seq FROM instance WHERE prepared_id = ? AND received_here = 1', id);
     if (row === undefined) return false;
-    db.run(
-      `UPDATE instance SET codec = 'passed', prepared_id = NULL, prepared_bytes = NULL, prepared_syntax = NULL,
-         prepared_epoch = NULL WHERE seq = ?`,
-      row['seq'] ?? null,
-    );
+    forgetForm(db, row['seq'] as number);
     return true;
   });
+}
+
+/** The instance has no prepared form any more, and gets no other. */
+export function forgetForm(db: LedgerDatabase, seq: number): void {
+  db.run(
+    `UPDATE instance SET received_here = 1, codec = 'passed', prepared_id = NULL, prepared_bytes = NULL,
+       prepared_syntax = NULL, prepared_epoch = NULL, prepared_digest = NULL WHERE seq = ?`,
+    seq,
+  );
 }
 
 /** Whether a prepared object was proven to give back what was received. */
@@ -130,42 +130,6 @@ export function isProven(db: LedgerDatabase, preparedId: ObjectId): boolean {
 
 export function markProven(db: LedgerDatabase, preparedId: ObjectId): void {
   db.run("UPDATE instance SET codec = 'ready' WHERE prepared_id = ? AND codec = 'unproven'", preparedId);
-}
-
-/** What is known of the destinations' abilities; refusals only as long as they are believed. */
-export function abilities(db: LedgerDatabase, now: number): Ability[] {
-  return db
-    .all('SELECT * FROM ability WHERE accepted = 1 OR learned_at > ?', now - refusalMsMax)
-    .map((row) => ({
-      destination: row['destination'] as string,
-      sopClass: row['sop_class'] as string,
-      transferSyntax: row['transfer_syntax'] as string,
-      accepted: row['accepted'] === 1,
-    }));
-}
-
-/** What an attempt says of the destination: it took, or refused, the prepared form of this instance. */
-export function learn(
-  db: LedgerDatabase,
-  seq: number,
-  destination: string,
-  accepted: boolean,
-  now: number,
-): Ability[] {
-  const row = db.get('SELECT sop_class, prepared_syntax FROM instance WHERE seq = ?', seq);
-  const sopClass = row?.['sop_class'];
-  const transferSyntax = row?.['prepared_syntax'];
-  if (typeof sopClass !== 'string' || typeof transferSyntax !== 'string') return [];
-  db.run(
-    `INSERT INTO ability VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET accepted = excluded.accepted, learned_at = excluded.learned_at`,
-    destination,
-    sopClass,
-    transferSyntax,
-    accepted ? 1 : 0,
-    now,
-  );
-  return [{ destination, sopClass, transferSyntax, accepted }];
 }
 
 /**
@@ -178,11 +142,6 @@ export const chosenForm = `CASE
     SELECT 1 FROM ability a WHERE a.destination = d.destination AND a.sop_class = i.sop_class
       AND a.transfer_syntax = i.prepared_syntax AND a.accepted = 0 AND a.learned_at > ?) THEN 'received'
   ELSE 'prepared' END` satisfies string;
-
-/** The parameter of {@link chosenForm}: refusals older than this count no more. */
-export function refusalsSince(now: number): number {
-  return now - refusalMsMax;
-}
 
 /** Whether an instance is, or was, entered under this id. */
 export function isEntered(db: LedgerDatabase, objectId: ObjectId): boolean {

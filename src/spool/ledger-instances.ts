@@ -1,6 +1,6 @@
 import type { Reason } from '../base/errors.ts';
 import type { LedgerDatabase } from './ledger.ts';
-import { recoverTaken, withCodec } from './ledger-forms.ts';
+import { type PreparedForm, recoverTaken, settlePrepared, withCodec } from './ledger-forms.ts';
 import { brokenHere, derive, owed, seqOf } from './ledger-state.ts';
 import { conflictReason, damagedReason, interruptedReason } from './reasons.ts';
 import type { DeliveryState, ObjectId, UidKey } from './types.ts';
@@ -30,6 +30,8 @@ export interface NewInstance {
    * - `unreadable`: what it is cannot be read; held.
    */
   readonly start: 'queued' | 'conflict' | 'assumed' | 'unreadable';
+  /** The prepared form, where that is all that was found of the instance. */
+  readonly onlyPrepared?: PreparedForm;
 }
 
 /** What is known of one UID: enough to tell a duplicate from a conflict. */
@@ -93,7 +95,11 @@ function studyPriority(db: LedgerDatabase, { studyKey, priority }: NewInstance):
 }
 
 function admitOne(db: LedgerDatabase, instance: NewInstance): void {
-  if (db.get('SELECT 1 FROM instance WHERE object_id = ?', instance.objectId) !== undefined) return;
+  const { onlyPrepared } = instance;
+  if (db.get('SELECT 1 FROM instance WHERE object_id = ?', instance.objectId) !== undefined) {
+    if (onlyPrepared !== undefined) settlePrepared(db, onlyPrepared, false);
+    return;
+  }
   db.run(
     `INSERT INTO study (study_key, last_received_at, quiet_ms) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET last_received_at = max(last_received_at, excluded.last_received_at),
@@ -142,6 +148,10 @@ function admitOne(db: LedgerDatabase, instance: NewInstance): void {
       reason?.code ?? null,
       reason?.words ?? null,
     );
+  }
+  if (onlyPrepared !== undefined) {
+    settlePrepared(db, onlyPrepared, false);
+    db.run('UPDATE instance SET received_here = 0 WHERE object_id = ?', instance.objectId);
   }
   // Of an object that cannot be read the sender is not known.
   if (instance.start !== 'unreadable') countSender(db, instance);
@@ -298,36 +308,25 @@ export function adoptTombstones(db: LedgerDatabase, tombstones: readonly Tombsto
 }
 
 /**
- * Ids of instances that should have an object, in order.
+ * Ids of instances that should have a received object, in order.
  * @param after the last one of the page before, or null
  */
 export function presentObjectIds(db: LedgerDatabase, after: ObjectId | null, idsMax: number): ObjectId[] {
   return db
     .all(
-      'SELECT object_id FROM instance WHERE object_id > ? AND gone IS NULL ORDER BY object_id LIMIT ?',
+      `SELECT object_id FROM instance WHERE object_id > ? AND gone IS NULL AND received_here = 1
+       ORDER BY object_id LIMIT ?`,
       after ?? '',
       idsMax,
     )
     .map((row) => row['object_id'] as ObjectId);
 }
 
-/** Ids of objects of instances that are gone, among the given ones. */
-export function goneAmong(db: LedgerDatabase, objectIds: readonly ObjectId[]): ObjectId[] {
-  return objectIds.filter(
-    (id) =>
-      db.get(
-        'SELECT 1 FROM instance WHERE (object_id = ? OR prepared_id = ?) AND gone IS NOT NULL',
-        id,
-        id,
-      ) !== undefined,
-  );
-}
-
 /** How many objects are still sealed under each epoch (hex id). */
 export function epochsInUse(db: LedgerDatabase): string[] {
   return db
     .all(
-      `SELECT epoch FROM instance WHERE gone IS NULL
+      `SELECT epoch FROM instance WHERE gone IS NULL AND received_here = 1
        UNION SELECT prepared_epoch FROM instance WHERE gone IS NULL AND prepared_epoch IS NOT NULL`,
     )
     .map((row) => row['epoch'] as string);

@@ -1,13 +1,23 @@
 import type { LedgerDatabase } from './ledger.ts';
+import * as abilities from './ledger-abilities.ts';
 import * as deliveries from './ledger-deliveries.ts';
 import * as forms from './ledger-forms.ts';
 import * as instances from './ledger-instances.ts';
+import * as rest from './ledger-rest.ts';
 import * as views from './ledger-views.ts';
 
-const { chosenForm: _sql, refusalsSince: _since, learn: _learn, withCodec: _mark, ...formOperations } = forms;
+const { refusalsSince: _since, learn: _learn, ...abilityOperations } = abilities;
+const { chosenForm: _sql, forgetForm: _forget, withCodec: _mark, ...formOperations } = forms;
 
 /** Everything the ledger worker does, by name: each takes the database first. */
-export const operations = { ...deliveries, ...formOperations, ...instances, ...views } as const;
+export const operations = {
+  ...abilityOperations,
+  ...deliveries,
+  ...formOperations,
+  ...instances,
+  ...rest,
+  ...views,
+} as const;
 
 export type OperationName = keyof typeof operations;
 

@@ -161,4 +161,34 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (destination, sop_class, transfer_syntax)
   ) WITHOUT ROWID;
   `,
+  // The prepared form of an instance at rest in place of the received one: `received_here` is 0 then. What a delivery
+  // was last sent as, prepared, outlives that form. `at_rest` adds up, by triggers, what is stored so.
+  `
+  ALTER TABLE instance ADD COLUMN received_here INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE instance ADD COLUMN prepared_digest TEXT;
+  CREATE INDEX instance_unsettled ON instance (seq)
+    WHERE prepared_id IS NOT NULL AND gone IS NULL AND (received_here = 1 OR codec = 'unproven');
+  CREATE INDEX instance_replaced ON instance (seq) WHERE received_here = 0 AND gone IS NULL;
+  ALTER TABLE delivery ADD COLUMN sent_syntax TEXT;
+  ALTER TABLE delivery ADD COLUMN sent_bytes INTEGER;
+  ALTER TABLE delivery ADD COLUMN sent_digest TEXT;
+  CREATE TABLE at_rest (instances INTEGER NOT NULL, received_bytes INTEGER NOT NULL, stored_bytes INTEGER NOT NULL);
+  INSERT INTO at_rest VALUES (0, 0, 0);
+  CREATE TRIGGER instance_rested AFTER UPDATE OF received_here ON instance
+    WHEN NEW.gone IS NULL AND NEW.received_here <> OLD.received_here BEGIN
+    UPDATE at_rest SET instances = instances + OLD.received_here - NEW.received_here,
+      received_bytes = received_bytes + (OLD.received_here - NEW.received_here) * NEW.bytes,
+      stored_bytes = stored_bytes + coalesce((1 - NEW.received_here) * NEW.prepared_bytes, 0)
+        - coalesce((1 - OLD.received_here) * OLD.prepared_bytes, 0);
+  END;
+  CREATE TRIGGER instance_left AFTER UPDATE OF gone ON instance
+    WHEN NEW.gone IS NOT NULL AND OLD.gone IS NULL AND OLD.received_here = 0 BEGIN
+    UPDATE at_rest SET instances = instances - 1, received_bytes = received_bytes - OLD.bytes,
+      stored_bytes = stored_bytes - coalesce(OLD.prepared_bytes, 0);
+  END;
+  CREATE TABLE destination_settings (
+    destination TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];

@@ -86,6 +86,7 @@ export function counts(db: LedgerDatabase, now: number): SpoolCounts {
     .reduce((sum, row) => sum + (row['instances'] as number), 0);
   const oldest = db.get("SELECT min(received_at) AS at FROM instance WHERE state IN ('queued', 'delivered')");
   const oldestAt = (oldest?.['at'] as number | null | undefined) ?? now;
+  const atRest = db.get('SELECT instances, received_bytes, stored_bytes FROM at_rest');
   const studies = db.get('SELECT count(*) AS n FROM study WHERE moving > 0')?.['n'] as number;
   const destinationCounts = (name: string): DestinationCounts => ({
     ...(Object.fromEntries(deliveryStates.map((state) => [state, of(name, state)])) as Record<
@@ -108,6 +109,11 @@ export function counts(db: LedgerDatabase, now: number): SpoolCounts {
       quarantined: of('', 'quarantined'),
       conflicts: of('', 'conflict'),
       held: of('', 'held'),
+    },
+    atRest: {
+      instances: atRest?.['instances'] as number,
+      bytesReceived: atRest?.['received_bytes'] as number,
+      bytesStored: atRest?.['stored_bytes'] as number,
     },
     destinations: Object.fromEntries([...scopes].map((name) => [name, destinationCounts(name)])),
     modalities: senders(db, true),

@@ -1,7 +1,7 @@
 import type { Keyring } from '../crypto/keyring.ts';
 import { newObjectId } from './object-id.ts';
 import type { ObjectStore, ObjectWriter } from './object-store.ts';
-import type { ObjectId } from './types.ts';
+import type { ObjectFacts, ObjectId } from './types.ts';
 
 /** A new object in the store. */
 export interface NewObject {
@@ -21,11 +21,11 @@ export class NewObjects {
     this.#keyring = keyring;
   }
 
-  start(store: ObjectStore, now: number): NewObject {
+  start(store: ObjectStore, now: number, kind: ObjectFacts['kind']): NewObject {
     const objectId = newObjectId(now);
     const epoch = this.#keyring.currentEpoch();
     const epochId = epoch.id.toString('hex');
-    const writer = store.create(objectId, epoch);
+    const writer = store.create(objectId, epoch, kind);
     this.#openEpochs.set(epochId, (this.#openEpochs.get(epochId) ?? 0) + 1);
     return { objectId, epochId, writer, ended: () => this.#ended(epochId) };
   }

@@ -1,12 +1,15 @@
 import { GantryError } from '../base/errors.ts';
 import type { Epoch } from '../crypto/envelope.ts';
 import type { SegmentFiles } from './stored-object.ts';
-import type { ObjectId } from './types.ts';
+import type { ObjectFacts, ObjectId } from './types.ts';
 
 /** Where sealed objects lie. */
 export interface ObjectStore {
-  /** Starts a new object; nothing of it is visible before `commit`. */
-  create(id: ObjectId, epoch: Epoch): ObjectWriter;
+  /**
+   * Starts a new object; nothing of it is visible before `commit`.
+   * @param kind prepared objects lie apart: where they replace received ones, whole segments become free
+   */
+  create(id: ObjectId, epoch: Epoch, kind: ObjectFacts['kind']): ObjectWriter;
   /**
    * @param files where many objects are opened one after the other: what stays open between them
    * @throws GantryError OBJECT_NOT_FOUND, OBJECT_DAMAGED, OBJECT_KEY_MISSING, OBJECT_VERSION

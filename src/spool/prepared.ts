@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import type { SOPClassUID, TransferSyntaxUID } from '../dicom/uid.ts';
 import { encodeTrailer } from './facts.ts';
 import type { LedgerClient } from './ledger-client.ts';
-import type { Ability, PreparedForm } from './ledger-forms.ts';
+import type { Ability } from './ledger-abilities.ts';
+import type { PreparedForm } from './ledger-forms.ts';
+import type { FormPair } from './ledger-rest.ts';
 import type { NewObject } from './new-objects.ts';
 import type { ObjectStore, ObjectWriter } from './object-store.ts';
 import type {
@@ -22,7 +24,10 @@ import { intakeClosed } from './volume.ts';
 export interface CodecOptions {
   /** Whether an instance is not sent before the codec has looked at it. */
   waitsFor(facts: ObjectFacts): boolean;
-  /** The received data set of a prepared object. @throws where it cannot be restored */
+  /**
+   * The received data set of a prepared object. What is handed over to its end is what was received.
+   * @throws GantryError where it cannot be restored (permanent), or not at present (transient; the codec: RESTORE_FAILED)
+   */
   restore(prepared: OpenObject): AsyncIterable<Buffer>;
 }
 
@@ -40,8 +45,9 @@ export interface PreparedHost {
   failed(error: unknown): Error;
   noteWritten(bytes: number): void;
   open(objectId: ObjectId): Promise<OpenObject>;
-  /** The received data set again. Null where there is no codec. */
-  readonly codec: CodecOptions | null;
+  /** The prepared objects are durable and proven: the received ones are deleted, where nobody needs them. */
+  replace(pairs: readonly FormPair[]): Promise<void>;
+  digestKey(sha256: string): string;
   now(): number;
 }
 
@@ -63,8 +69,29 @@ export class PreparedForms implements SpoolCodec {
   }
 
   async loadAbilities(): Promise<void> {
+    const known = await this.#host.ledger().call('abilities', this.#host.now());
     this.#abilities.clear();
-    this.learned(await this.#host.ledger().call('abilities', this.#host.now()));
+    this.learned(known);
+  }
+
+  /**
+   * What a destination under other settings took before is forgotten.
+   * @param fingerprints of the settings, by destination
+   */
+  async noteSettings(fingerprints: Readonly<Record<string, string>>): Promise<void> {
+    await this.#host.ledger().call('noteSettings', fingerprints);
+    await this.loadAbilities();
+  }
+
+  /**
+   * Lets it be learned anew what destinations take.
+   * @param destination one of them, or null for all
+   * @returns how much was forgotten: a transfer syntax of a SOP class counts as one
+   */
+  async forgetAbilities(destination: string | null): Promise<number> {
+    const count = await this.#host.ledger().call('forgetAbilities', destination);
+    await this.loadAbilities();
+    return count;
   }
 
   learned(abilities: readonly Ability[]): void {
@@ -112,7 +139,7 @@ export class PreparedForms implements SpoolCodec {
         restoration,
       }),
       committed: (facts) => {
-        const form = formOf(objectId, epochId, facts);
+        const form = formOf(objectId, epochId, facts, this.#host.digestKey(facts.dataSetSha256));
         this.#unsettled.set(objectId, { sourceId, form, ended });
       },
       aborted: () => this.#settled(objectId),
@@ -137,25 +164,6 @@ export class PreparedForms implements SpoolCodec {
     for (const [id] of useless) this.#settled(id);
   }
 
-  /** As {@link SpoolProof.givesBackReceived}. */
-  async givesBackReceived(preparedId: ObjectId): Promise<boolean> {
-    const { codec } = this.#host;
-    if (await this.#host.ledger().call('isProven', preparedId)) return true;
-    if (codec === null) return false;
-    await using prepared = await this.#host.open(preparedId);
-    const { restoration } = prepared.facts;
-    if (restoration === null) return false;
-    const hash = createHash('sha256');
-    try {
-      for await (const chunk of codec.restore(prepared)) hash.update(chunk);
-    } catch {
-      return false;
-    }
-    if (hash.digest('hex') !== restoration.dataSetSha256) return false;
-    await this.#host.ledger().call('markProven', preparedId);
-    return true;
-  }
-
   async #settlePrepared(preparedId: ObjectId): Promise<void> {
     const form = this.#unsettled.get(preparedId)?.form;
     if (form === undefined || form === null) {
@@ -170,7 +178,8 @@ export class PreparedForms implements SpoolCodec {
     }
     const used = await this.#host.ledger().call('settlePrepared', form, true);
     // Purged or discarded meanwhile.
-    if (!used) await this.#host.store().remove([preparedId]);
+    if (used) await this.#host.replace([{ objectId: form.objectId, preparedId }]);
+    else await this.#host.store().remove([preparedId]);
     this.#settled(preparedId);
   }
 
@@ -231,7 +240,12 @@ class Prepared implements PreparedWriter {
 }
 
 /** @param facts of a prepared object */
-export function formOf(preparedId: ObjectId, epochId: string, facts: ObjectFacts): PreparedForm {
+export function formOf(
+  preparedId: ObjectId,
+  epochId: string,
+  facts: ObjectFacts,
+  digest: string,
+): PreparedForm {
   if (facts.sourceId === null) throw new Error('a prepared object without its source');
   return {
     objectId: facts.sourceId,
@@ -240,6 +254,7 @@ export function formOf(preparedId: ObjectId, epochId: string, facts: ObjectFacts
     transferSyntax: facts.TransferSyntaxUID,
     sopClass: facts.SOPClassUID,
     epochId,
+    digest,
   };
 }
 

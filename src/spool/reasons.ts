@@ -22,11 +22,20 @@ export const lostReason: Reason = {
   words: 'The stored image is missing from the disk. Send it again from its modality.',
 };
 
+export const notRestoredReason: Reason = {
+  code: 'OBJECT_NOT_RESTORED',
+  words:
+    'The stored image is compressed, and does not give back what was received. Send it again from its modality.',
+};
+
 /** Reason codes that say the object itself is no longer whole here: nothing can be sent from it. */
 export const brokenHereCodes: readonly string[] = [
   damagedReason.code,
   lostReason.code,
+  notRestoredReason.code,
   'OBJECT_NOT_FOUND',
   'OBJECT_KEY_MISSING',
   'OBJECT_VERSION',
+  'RESTORE_IMPOSSIBLE',
+  'RESTORE_MISMATCH',
 ];

@@ -44,8 +44,10 @@ interface RecoveryParts {
   readonly now: number;
   /** Looks whether the volume is (still) there: what is out of reach is not lost. */
   volumeMissing(): Promise<boolean>;
-  /** Whether the object verifies from its first byte to its last. */
+  /** Whether the instance's object, or the prepared one in its place, is here and gives back what was received. */
   isWhole(objectId: ObjectId): Promise<boolean>;
+  /** See `AtRest.standIn`. */
+  standIn(objectIds: readonly ObjectId[]): Promise<ObjectId[]>;
   /** Reads an object's trailer. @throws where it is damaged */
   describe(objectId: ObjectId, start: NewInstance['start'], files: SegmentFiles): Promise<FoundObject>;
   /** A row for an object whose trailer cannot be read. */
@@ -67,9 +69,8 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   const unfinishedRemoved = await store.removeUnfinished(new Set([...inLedger, ...prepared]));
   const onDisk = store.list();
   const unknown = onDisk.filter((id) => !inLedger.has(id) && !prepared.has(id));
-  const gone = new Set(await ledger.call('goneAmong', unknown));
-  await store.remove([...gone]);
-  const adopted = unknown.filter((id) => !gone.has(id));
+  const useless = await removeUseless(parts, unknown);
+  const adopted = unknown.filter((id) => !useless.has(id));
   // A sender that is told "stored already" forgets the image: from here on that must be true.
   await store.makeDurable(adopted);
   const { damaged, strays } = await adopt(parts, adopted, rebuilding ? 'assumed' : 'queued');
@@ -102,14 +103,39 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryReport> {
   return report;
 }
 
+/**
+ * Deletes what the last run had no time to: objects of instances that are gone, and received ones that were replaced.
+ * One whose replacement is not here is taken back.
+ */
+async function removeUseless(
+  { store, ledger }: RecoveryParts,
+  unknown: readonly ObjectId[],
+): Promise<ReadonlySet<ObjectId>> {
+  const found = await ledger.call('uselessAmong', unknown);
+  const takenBack = found.filter(({ replacedBy }) => replacedBy !== null && !store.has(replacedBy));
+  await ledger.call(
+    'takeBack',
+    takenBack.map(({ objectId }) => objectId),
+  );
+  const useless = found.filter((one) => !takenBack.includes(one)).map(({ objectId }) => objectId);
+  await store.remove(useless);
+  return new Set(useless);
+}
+
+/** A prepared object the ledger does not know, and whether the received one is missing. */
+interface Stray {
+  readonly form: PreparedForm;
+  readonly alone: boolean;
+}
+
 /** Enters objects the ledger does not know. Returns how many are damaged, and which are second forms of others. */
 async function adopt(
   parts: RecoveryParts,
   ids: readonly ObjectId[],
   start: NewInstance['start'],
-): Promise<{ damaged: number; strays: PreparedForm[] }> {
-  const { ledger, log } = parts;
-  const strays: PreparedForm[] = [];
+): Promise<{ damaged: number; strays: Stray[] }> {
+  const { ledger, log, store } = parts;
+  const strays: Stray[] = [];
   let damaged = 0;
   let entered: Promise<void> = Promise.resolve();
   for (let at = 0; at < ids.length; at += instancesPerCommit) {
@@ -121,7 +147,11 @@ async function adopt(
         try {
           const found = await parts.describe(id, start, files);
           if ('received' in found) batch.push(found.received);
-          else strays.push(found.prepared);
+          else {
+            const alone = !store.has(found.prepared.objectId);
+            strays.push({ form: found.prepared, alone });
+            if (alone) batch.push(found.instance);
+          }
         } catch (error) {
           if (!(error instanceof GantryError)) throw error;
           log.error({ code: error.code, objectId: id }, 'an object found on the disk cannot be read');
@@ -142,41 +172,43 @@ async function adopt(
 /**
  * Prepared objects the ledger does not know were never sent, and are prepared again: whether they give back what was
  * received is not on record. Where the ledger is new they may have been sent: kept to compare the archive's copy with.
+ * Where the received object is missing they are all that is left of the instance, and were entered for it.
  */
 async function settleStrays(
-  parts: RecoveryParts,
-  strays: readonly PreparedForm[],
+  { ledger, store }: RecoveryParts,
+  strays: readonly Stray[],
   rebuilding: boolean,
 ): Promise<void> {
-  const { ledger, store, log } = parts;
   const useless: ObjectId[] = [];
-  for (const form of strays) {
-    if (!(await ledger.call('isEntered', form.objectId))) {
-      // It may be all that is left of an image: kept, held and shown.
-      log.error(
-        { code: 'OBJECT_LOST', objectId: form.objectId },
-        'only the compressed form of an object is here',
-      );
-      await ledger.call('admit', [parts.describeUnreadable(form.preparedId)]);
-      continue;
-    }
-    const kept = rebuilding && (await ledger.call('settlePrepared', form, false));
-    if (!kept) useless.push(form.preparedId);
+  for (const { form, alone } of strays) {
+    const kept = (rebuilding || alone) && (await ledger.call('settlePrepared', form, false));
+    if (kept) continue;
+    // Beside another one of the same instance, it is not needed.
+    const other = await ledger.call('preparedIdOf', form.objectId);
+    if (!alone || (other !== null && store.has(other))) useless.push(form.preparedId);
   }
   await store.remove(useless);
 }
 
-/** Rows without objects, except where a tombstone shows that a purge was interrupted: those are marked as purged. */
+/**
+ * Rows without objects, except where a tombstone shows that a purge was interrupted (those are marked as purged), and
+ * where the instance's prepared object gives back what was received (that is what is stored of it from now on).
+ */
 async function missingObjects(parts: RecoveryParts, inLedger: ReadonlySet<ObjectId>): Promise<ObjectId[]> {
+  const { store, ledger, log } = parts;
   const missing = new Set<ObjectId>();
-  for (const id of inLedger) if (!parts.store.has(id)) missing.add(id);
+  for (const id of inLedger) if (!store.has(id)) missing.add(id);
+  for await (const pairs of ledger.replacedPairs()) {
+    for (const { objectId, preparedId } of pairs) if (!store.has(preparedId)) missing.add(objectId);
+  }
   if (missing.size === 0) return [];
-  for await (const batch of parts.tombstones.read(parts.log)) {
+  for await (const batch of parts.tombstones.read(log)) {
     const purged = batch.map((tombstone) => tombstone.objectId).filter((id) => missing.has(id));
     if (purged.length > 0) await finishPurge(parts, purged);
     for (const id of purged) missing.delete(id);
   }
   if (await parts.volumeMissing()) throw volumeMissing();
+  for (const id of await parts.standIn([...missing])) missing.delete(id);
   return [...missing];
 }
 
@@ -190,7 +222,7 @@ async function finishPurge({ ledger, store }: RecoveryParts, purged: readonly Ob
 async function liftMended(parts: RecoveryParts): Promise<void> {
   const mended: ObjectId[] = [];
   for (const id of await parts.ledger.call('brokenObjectIds')) {
-    if (parts.store.has(id) && (await parts.isWhole(id))) mended.push(id);
+    if (await parts.isWhole(id)) mended.push(id);
   }
   if (mended.length > 0) await parts.ledger.call('liftBroken', mended, parts.now);
 }

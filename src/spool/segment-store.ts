@@ -17,7 +17,7 @@ import { SegmentWriter } from './segment-writer.ts';
 import { blockBytes, frameBytes, writeDeadFrame, writeEndFrame } from './segment-format.ts';
 import { Segment } from './segment.ts';
 import { openStored, type SegmentFiles } from './stored-object.ts';
-import type { ObjectId } from './types.ts';
+import type { ObjectFacts, ObjectId } from './types.ts';
 
 const segmentBytesDefault = 64 * 1024 * 1024;
 const segmentBytesMin = 1024 * 1024;
@@ -61,7 +61,7 @@ export class SegmentStore implements ObjectStore {
   readonly #directory: string;
   readonly #index = new SegmentIndex();
   readonly #graveyard = new Graveyard((segment) => this.#freed(segment));
-  readonly #lanes = { small: this.#newLane(), large: this.#newLane() };
+  readonly #lanes = { small: this.#newLane(), large: this.#newLane(), prepared: this.#newLane() };
   /** All but the spares. */
   readonly #segments = new Set<Segment>();
   #pool: SegmentPool | null = null;
@@ -113,8 +113,8 @@ export class SegmentStore implements ObjectStore {
     });
   }
 
-  create(id: ObjectId, epoch: Epoch): ObjectWriter {
-    return new SegmentWriter(id, epoch, {
+  create(id: ObjectId, epoch: Epoch, kind: ObjectFacts['kind']): ObjectWriter {
+    return new SegmentWriter(id, epoch, kind, {
       pieceBytes: this.#pieceBytes,
       place: async (piece, lane) => {
         this.#storedAt = performance.now();
@@ -177,7 +177,7 @@ export class SegmentStore implements ObjectStore {
 
   /** Closes the files in use: the volume was exchanged. Objects that come after that go to new ones. */
   async release(): Promise<void> {
-    await Promise.all([this.#lanes.small.close(), this.#lanes.large.close()]);
+    await Promise.all(Object.values(this.#lanes).map((lane) => lane.close()));
   }
 
   async close(): Promise<void> {

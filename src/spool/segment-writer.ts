@@ -5,17 +5,19 @@ import type { OpenSegment, Piece, Placed } from './open-segment.ts';
 import type { OwnedRun } from './segment-index.ts';
 import { crcOf } from './segment-format.ts';
 import type { Run } from './segment.ts';
-import type { ObjectId } from './types.ts';
+import type { ObjectFacts, ObjectId } from './types.ts';
 
 /** Sealed bytes handed to the disk and not yet written, at most, before the sender has to wait. */
 const unwrittenBytesMax = 1024 * 1024;
+
+export type LaneName = 'small' | 'large' | 'prepared';
 
 /** What a writer needs of the store. */
 export interface WriterHost {
   /** Sealed bytes gathered before they go to the disk: most objects in a single piece. A piece is at most 192 KiB longer. */
   readonly pieceBytes: number;
-  /** Finds a place: among small objects, or where large ones go. @throws the disk's error */
-  place(piece: Piece, lane: 'small' | 'large'): Promise<Placed>;
+  /** Finds a place: among small objects, where large ones go, or among prepared ones. @throws the disk's error */
+  place(piece: Piece, lane: LaneName): Promise<Placed>;
   /** Durable and whole: to be found from here on. */
   committed(id: ObjectId, runs: readonly Run[]): void;
   /** Never to be found. Never throws. */
@@ -25,6 +27,7 @@ export interface WriterHost {
 /** Seals an object and puts it into segments, in as many pieces as it takes. */
 export class SegmentWriter implements ObjectWriter {
   readonly #id: ObjectId;
+  readonly #kind: ObjectFacts['kind'];
   readonly #sealer: Sealer;
   readonly #host: WriterHost;
   readonly #placed: Promise<Placed>[] = [];
@@ -34,8 +37,9 @@ export class SegmentWriter implements ObjectWriter {
   #writing: Promise<unknown> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(id: ObjectId, epoch: Epoch, host: WriterHost) {
+  constructor(id: ObjectId, epoch: Epoch, kind: ObjectFacts['kind'], host: WriterHost) {
     this.#id = id;
+    this.#kind = kind;
     this.#sealer = new Sealer(objectIdBytesOf(id), epoch);
     this.#host = host;
     this.#batch = [this.#sealer.header];
@@ -86,7 +90,8 @@ export class SegmentWriter implements ObjectWriter {
     this.#unwritten += payloadBytes;
     const index = this.#placed.length;
     const piece = { objectId: this.#id, index, last, payload, payloadBytes, payloadCrc: crcOf(payload) };
-    const placed = this.#host.place(piece, last && index === 0 ? 'small' : 'large');
+    const lane = last && index === 0 ? 'small' : 'large';
+    const placed = this.#host.place(piece, this.#kind === 'prepared' ? 'prepared' : lane);
     this.#placed.push(placed);
     const written = placed
       .then((each) => each.written)

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
-import { type Disk, makeDirectoryDurably } from '../base/disk.ts';
-import type { Log } from '../base/log.ts';
-import type { Keyring } from '../crypto/keyring.ts';
+import { makeDirectoryDurably } from '../base/disk.ts';
+import { AtRest } from './at-rest.ts';
+import { compareWithKnown } from './duplicates.ts';
 import { encodeTrailer } from './facts.ts';
 import { InstanceRows } from './instance-rows.ts';
 import { Incoming, type IncomingHost } from './incoming.ts';
@@ -10,24 +9,22 @@ import type { LedgerClient } from './ledger-client.ts';
 import { openLedger } from './ledger-opening.ts';
 import type { QueueFilter } from './ledger-views.ts';
 import { NewObjects } from './new-objects.ts';
-import { type CodecOptions, PreparedForms } from './prepared.ts';
+import { PreparedForms } from './prepared.ts';
 import { purgeVerified } from './purge.ts';
-import { damagedReason } from './reasons.ts';
 import { recover } from './recovery.ts';
-import { isWhole, scrubObjects, type ScrubReport } from './scrub.ts';
+import { scrubObjects, type ScrubReport } from './scrub.ts';
 import { SegmentStore } from './segment-store.ts';
+import type { SpoolOptions } from './spool-options.ts';
 import { Tombstones } from './tombstones.ts';
 import { Turns } from './turns.ts';
 import {
   type AdmissionFacts,
-  type DataSetFacts,
   type DeliveryKey,
   type ForwardItem,
   type ForwardLimits,
   type ForwardSettlement,
   type IncomingObject,
   type IntakeGate,
-  type ObjectFacts,
   type ObjectId,
   type OpenObject,
   type ProofItem,
@@ -41,33 +38,10 @@ import {
   retriedStates,
   type UidKey,
 } from './types.ts';
-import { openObject } from './open-object.ts';
 import { intakeClosed, spoolError, Volume, volumeMissing, type VolumeReport } from './volume.ts';
 
 const volumeWaitMs = 2000;
 const openingReason = { code: 'SPOOL_OPENING', words: 'The spool is being opened; try again in a moment.' };
-
-export interface SpoolOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly keyring: Keyring;
-  /** The data directory: `spool/` and `ledger.db` lie in it. Locked by this process. */
-  readonly dataDirectory: string;
-  readonly reserveBytes: number;
-  /** Written in advance in idle moments. */
-  readonly preparedBytes: number;
-  /** Of one segment file; by the size of the volume where it is not given. */
-  readonly segmentBytes?: number;
-  /** Where an instance goes; frozen in its trailer. Never empty. */
-  destinationsOf(facts: AdmissionFacts, found: DataSetFacts): readonly string[];
-  /** After how long without an image a study counts as settled, by modality. */
-  quietMs(modalityName: string | null): number;
-  /** What compresses instances before they are sent. Without one nothing waits for it. */
-  readonly codec?: CodecOptions;
-  /** The ledger's thread ended by itself: the process has to be started anew. Nothing acknowledged is lost. */
-  readonly died: (error: Error) => void;
-}
 
 /** The spool's face: admission, work for forwarding and proof, recovery, the operator's hand. */
 export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
@@ -78,6 +52,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   readonly #rows: InstanceRows;
   /** As the codec sees it. */
   readonly codec: PreparedForms;
+  readonly atRest: AtRest;
   readonly #listeners = new Set<() => void>();
   readonly #admissions = new Turns();
   readonly #newObjects: NewObjects;
@@ -94,7 +69,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     this.codec = new PreparedForms({
       store: () => this.#store,
       ledger: () => this.#db,
-      newObject: () => this.#newObjects.start(this.#store, this.#now()),
+      newObject: () => this.#newObjects.start(this.#store, this.#now(), 'prepared'),
       gate: () => this.intakeGate(),
       ready: () => this.#ready,
       workMade: () => this.#workMade(),
@@ -102,7 +77,18 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       failed: (error) => this.#failed(error),
       noteWritten: (bytes) => this.#volume.noteWritten(bytes),
       open: (objectId) => this.open(objectId),
+      replace: (pairs) => this.atRest.replace(pairs),
+      digestKey: (sha256) => this.#rows.digestKey(sha256),
+      now: () => this.#now(),
+    });
+    this.atRest = new AtRest({
+      store: () => this.#store,
+      ledger: () => this.#db,
+      ready: () => this.#ready,
+      away: () => this.#volume.isMissing(),
       codec: options.codec ?? null,
+      replaces: options.replacesReceived ?? false,
+      log,
       now: () => this.#now(),
     });
     this.#store = this.#newStore();
@@ -158,7 +144,8 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       log,
       now: clock.now(),
       volumeMissing: () => this.#volume.isMissing(),
-      isWhole: (objectId) => isWhole(this.#store, objectId),
+      isWhole: (objectId) => this.atRest.isWhole(objectId),
+      standIn: (objectIds) => this.atRest.standIn(objectIds),
       describe: (objectId, start, files) => this.#rows.read(this.#store, objectId, start, files),
       describeUnreadable: (objectId) => this.#rows.unreadable(objectId, clock.now()),
     });
@@ -211,16 +198,20 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     const gate = this.intakeGate();
     if (!gate.open) throw intakeClosed(gate.reason);
     const receivedAt = this.#now();
-    const { objectId, epochId, writer, ended } = this.#newObjects.start(this.#store, receivedAt);
+    const { objectId, epochId, writer, ended } = this.#newObjects.start(this.#store, receivedAt, 'received');
     return new Incoming({ objectId, epochId, facts, receivedAt, writer }, this.#hostFor(ended));
   }
 
   givesBackReceived(preparedId: ObjectId): Promise<boolean> {
-    return this.codec.givesBackReceived(preparedId);
+    return this.atRest.isProven(preparedId);
+  }
+
+  digestKey(sha256: string): string {
+    return this.#rows.digestKey(sha256);
   }
 
   async open(objectId: ObjectId): Promise<OpenObject> {
-    return openObject(this.#store, objectId).catch(async (error: unknown) => {
+    return this.atRest.open(objectId).catch(async (error: unknown) => {
       throw (await this.#volume.isMissing()) ? volumeMissing() : error;
     });
   }
@@ -232,6 +223,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
 
   async settleForward(settlements: readonly ForwardSettlement[]): Promise<void> {
     this.codec.learned(await this.#db.call('settleForward', settlements, this.#now()));
+    await this.atRest.mend(settlements);
     this.#workMade();
   }
 
@@ -250,6 +242,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
 
   async settleProof(settlements: readonly ProofSettlement[]): Promise<void> {
     await this.#db.call('settleProof', settlements, this.#now());
+    await this.atRest.mend(settlements);
     this.#workMade();
   }
 
@@ -342,8 +335,13 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   /** Reads and verifies every stored object; holds the damaged ones. @throws GantryError SPOOL_VOLUME_MISSING */
   scrub(): Promise<ScrubReport> {
     if (!this.#ready) return Promise.reject(volumeMissing());
-    const away = () => this.#volume.isMissing();
-    return scrubObjects({ store: this.#store, ledger: this.#db, now: this.#now(), volumeMissing: away });
+    return scrubObjects({
+      store: this.#store,
+      ledger: this.#db,
+      atRest: this.atRest,
+      now: this.#now(),
+      volumeMissing: () => this.#volume.isMissing(),
+    });
   }
 
   /** False while the volume is away: its objects are then not missing, only out of reach. */
@@ -373,7 +371,13 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   #hostFor(ended: () => void): IncomingHost {
     return {
       exclusively: (facts, work) => this.#admissions.take(facts.SOPInstanceUID, work),
-      compare: (facts) => this.#compare(facts),
+      compare: (facts) =>
+        compareWithKnown(facts, {
+          ledger: this.#db,
+          rows: this.#rows,
+          atRest: this.atRest,
+          now: this.#now(),
+        }),
       destinationsOf: (facts, found) => this.#options.destinationsOf(facts, found),
       admitted: (objectId, epoch, facts, start) =>
         this.#db.admitSoon(this.#rows.of(objectId, epoch, facts, start)),
@@ -382,19 +386,5 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       noteWritten: (bytes) => this.#volume.noteWritten(bytes),
       ended,
     };
-  }
-
-  async #compare(facts: ObjectFacts): Promise<'new' | 'identical' | 'other'> {
-    const known = this.#db.find(this.#rows.uidKey(facts.SOPInstanceUID));
-    const digest = this.#rows.digestKey(facts.dataSetSha256);
-    const { TransferSyntaxUID } = facts;
-    const same = known.filter((one) => one.digest === digest && one.transferSyntax === TransferSyntaxUID);
-    for (const one of same) {
-      // The sender forgets its copy when we say that we have one: so look at ours first.
-      if (one.purged || (await isWhole(this.#store, one.objectId))) return 'identical';
-      await this.#db.flush();
-      await this.#db.call('holdObjects', [one.objectId], damagedReason, this.#now());
-    }
-    return known.length > same.length ? 'other' : 'new';
   }
 }

@@ -21,6 +21,8 @@ import type { ObjectId } from './types.ts';
 const readChunks = 16;
 /** Runs of at most so many sealed bytes are read as a whole: most of that work is the calls. */
 const shortRunBytes = 16 * 1024;
+/** Read from the end of an object at once: its footer, and with it nearly always its whole trailer. */
+const tailBytes = 4096;
 /** Read at once where one short object after the other is wanted. */
 const stretchBytes = 1024 * 1024;
 
@@ -89,8 +91,8 @@ class SealedBytes {
   readonly #own = new SegmentFiles();
   readonly #files: SegmentFiles;
   readonly #isShared: boolean;
-  /** Runs whose frame was looked at, with their sealed bytes where they are short. */
-  readonly #framed = new Map<Run, Buffer | null>();
+  /** Runs whose frame was looked at, with the sealed bytes that came with it: all where they are few. */
+  readonly #framed = new Map<Run, Buffer>();
   #isClosed = false;
 
   /** @param shared files that stay open for others */
@@ -125,30 +127,30 @@ class SealedBytes {
   async #readRun(run: Run, into: Buffer, offset: number): Promise<void> {
     const { segment, block } = run;
     const file = await this.#fileOf(segment);
-    if (!this.#framed.has(run)) this.#framed.set(run, await this.#readFrame(run, file));
-    const held = this.#framed.get(run) ?? null;
+    const held = this.#framed.get(run) ?? (await this.#readFrame(run, file));
+    this.#framed.set(run, held);
     const got =
-      held === null
-        ? await file.read(into, block * blockBytes + frameBytes + offset)
-        : held.copy(into, 0, offset, offset + into.length);
+      offset + into.length <= held.length
+        ? held.copy(into, 0, offset, offset + into.length)
+        : await file.read(into, block * blockBytes + frameBytes + offset);
     if (got !== into.length) throw damaged('it ends early');
   }
 
   /**
    * What can be read now and would not be found after a restart is not whole.
-   * @returns the sealed bytes of a short run, and null for another
+   * @returns the first sealed bytes of the run: its header at least, or all of a short one
    */
-  async #readFrame(run: Run, file: DiskFile): Promise<Buffer | null> {
+  async #readFrame(run: Run, file: DiskFile): Promise<Buffer> {
     const isShort = run.payloadBytes <= shortRunBytes;
     const position = run.block * blockBytes;
-    const length = isShort ? frameBytes + run.payloadBytes : frameBytes;
+    const length = frameBytes + (isShort ? run.payloadBytes : headerBytes);
     const bytes = await (isShort && this.#isShared
       ? this.#files.readShort(run.segment, position, length)
       : readUpTo(file, position, length));
     const frame = readFrame(bytes, run.segment);
     if (frame?.kind !== 'run' || frame.dead || frame.objectId !== this.#id)
       throw damaged('its place is not marked as its own');
-    return isShort ? bytes.subarray(frameBytes) : null;
+    return bytes.subarray(frameBytes);
   }
 
   #fileOf(segment: Segment): Promise<DiskFile> {
@@ -185,11 +187,16 @@ async function unseal(id: ObjectId, sealed: SealedBytes, findKey: EpochKeyFinder
   await sealed.read(header, 0);
   const unsealer = new Unsealer(header, findKey);
   if (!unsealer.objectId.equals(objectIdBytesOf(id))) throw damaged('it carries another id than its place');
-  const footerRead = Buffer.alloc(footerBytes);
-  await sealed.read(footerRead, size - footerBytes);
-  const footer = readFooter(footerRead, size);
-  const sealedTrailer = Buffer.alloc(footer.trailerBytes);
-  await sealed.read(sealedTrailer, footer.trailerOffset);
+  const tail = Buffer.alloc(Math.min(tailBytes, size));
+  const tailOffset = size - tail.length;
+  await sealed.read(tail, tailOffset);
+  const footer = readFooter(tail.subarray(tail.length - footerBytes), size);
+  const within = footer.trailerOffset - tailOffset;
+  let sealedTrailer = tail.subarray(Math.max(0, within), Math.max(0, within) + footer.trailerBytes);
+  if (within < 0) {
+    sealedTrailer = Buffer.alloc(footer.trailerBytes);
+    await sealed.read(sealedTrailer, footer.trailerOffset);
+  }
   return {
     epochId: unsealer.epochId.toString('hex'),
     trailer: unsealer.trailer(sealedTrailer, footer),

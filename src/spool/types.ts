@@ -223,6 +223,8 @@ export interface ProofItem extends DeliveryKey {
   readonly sentId: ObjectId;
   /** The instance's other form, where there is one: an archive that had it before may hold that. */
   readonly otherId: ObjectId | null;
+  /** The prepared form it was sent in, where that is not here any more: an archive may hold it. */
+  readonly lostForm: SentForm | null;
   readonly bytes: number;
   readonly needsDigest: boolean;
   /** See {@link ForwardSettlement}: equal pixel data is not enough. */
@@ -232,6 +234,14 @@ export interface ProofItem extends DeliveryKey {
   readonly deliveredAt: number;
   /** The delivery was only assumed (ledger rebuilt): absence means "send", not "not visible yet". */
   readonly assumed: boolean;
+}
+
+/** What is left to tell a data set by that was sent, and that is not here any more. */
+export interface SentForm {
+  readonly TransferSyntaxUID: TransferSyntaxUID;
+  readonly dataSetBytes: number;
+  /** See {@link SpoolProof.digestKey}. */
+  readonly digest: string;
 }
 
 /** `qido`, `find`: it is there, by QIDO-RS or by C-FIND. */
@@ -299,6 +309,8 @@ export interface SpoolProof {
   open(objectId: ObjectId): Promise<OpenObject>;
   /** Whether a prepared object gives back what was received; tried out where that is not on record yet. */
   givesBackReceived(preparedId: ObjectId): Promise<boolean>;
+  /** Keyed hash that stands for a data set outside sealed files. @param sha256 of the data set, hex */
+  digestKey(sha256: string): string;
   onWork(listener: () => void): () => void;
   /** Studies due for a receipt: quiet for their modality's quiet period, nothing moving, changed since the last. */
   settledStudies(studiesMax: number): Promise<SettledStudy[]>;
@@ -328,6 +340,13 @@ export interface SpoolCounts {
     readonly quarantined: number;
     readonly conflicts: number;
     readonly held: number;
+  };
+  /** Instances of which the prepared form is stored in place of the received one. */
+  readonly atRest: {
+    readonly instances: number;
+    /** What they were received with, and what is stored of them. */
+    readonly bytesReceived: number;
+    readonly bytesStored: number;
   };
   readonly destinations: Readonly<Record<string, DestinationCounts>>;
   /** By configured name. */

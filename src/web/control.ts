@@ -33,6 +33,7 @@ const bandwidthLimit = z.strictObject({
   mbitPerSecond: z.number().min(0).max(100_000).nullable(),
 });
 const oneDestination = z.strictObject({ destination });
+const anyDestination = z.strictObject({ destination: destination.optional() });
 const queueQuery = z.strictObject({
   state: state.optional(),
   destination: destination.optional(),
@@ -140,6 +141,12 @@ export class ControlServer {
       await operator.clearBandwidth(parse(oneDestination, body).destination);
       return done('bandwidth clear', 1);
     });
+    app.post('/compression/forget', async ({ body }) =>
+      done(
+        'compression forget',
+        await operator.forgetAbilities(parse(anyDestination, body).destination ?? null),
+      ),
+    );
     app.post('/scrub', () => operator.scrub());
   }
 }

@@ -108,6 +108,12 @@ export interface Operator {
   limitBandwidth(destination: string, mbitPerSecond: number | null): Promise<void>;
   /** The configured limit counts again. @throws GantryError DESTINATION_UNKNOWN */
   clearBandwidth(destination: string): Promise<void>;
+  /**
+   * Lets it be learned anew which transfer syntaxes destinations take.
+   * @param destination one of them, or null for all
+   * @returns how many answers were forgotten, one for each transfer syntax of a SOP class
+   */
+  forgetAbilities(destination: string | null): Promise<number>;
   scrub(): Promise<ScrubReport>;
   receipts(): Promise<readonly ReceiptSummary[]>;
   /**

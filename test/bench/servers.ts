@@ -25,6 +25,7 @@ export interface RunningServer {
 export const serverNames = [
   'gantry',
   'ceiling',
+  'ceiling recycled',
   'storescp tuned',
   'Orthanc tuned',
   'storescp shipped',
@@ -62,7 +63,7 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
   const directory = join(options.directory, name.replace(' ', '-'));
   await mkdir(directory, { recursive: true });
   if (name === 'gantry') return startGantry(directory, options);
-  if (name === 'ceiling') return startCeiling(directory);
+  if (name === 'ceiling' || name === 'ceiling recycled') return startCeiling(name, directory);
   return name.startsWith('storescp') ? startStorescp(name, directory) : startOrthanc(name, directory);
 }
 
@@ -114,15 +115,16 @@ function gantryConfig(
   };
 }
 
-async function startCeiling(directory: string): Promise<RunningServer> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'ceiling.ts'), directory], {
+async function startCeiling(name: 'ceiling' | 'ceiling recycled', directory: string): Promise<RunningServer> {
+  const form = name === 'ceiling' ? 'files' : 'recycled';
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'ceiling.ts'), directory, form], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // As many calls may wait for the disk as in the gateway.
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
   const { port } = JSON.parse(await lineMatching(child, () => true)) as { port: number };
   return {
-    ...running('ceiling', child, { port, calledAeTitle: 'CEILING' }),
+    ...running(name, child, { port, calledAeTitle: 'CEILING' }),
     tidy: () => emptyDirectory(join(directory, 'objects')),
   };
 }

@@ -112,6 +112,8 @@ function orthancConfiguration(directory: string): object {
     RemoteAccessAllowed: true,
     AuthenticationEnabled: false,
     DicomAlwaysAllowStore: true,
+    // Its own limit of a minute is for a whole study: on a slow line it would give up, not be slow.
+    HttpTimeout: 3600,
     DicomCheckCalledAet: false,
     UnknownSopClassAccepted: true,
     Plugins: [orthancPlugin],

@@ -63,6 +63,10 @@ const operator: Operator = {
   ],
   limitBandwidth: async (...limit) => void asked.push(['limit', ...limit]),
   clearBandwidth: async (name) => void asked.push(['clear', name]),
+  forgetAbilities: async (name) => {
+    asked.push(['forget', name]);
+    return 3;
+  },
   scrub: async () => ({ objects: 0, bytes: 0, damaged: [], missing: [], seconds: 0 }),
   receipts: async () => [],
   receipt: async () => ({}),

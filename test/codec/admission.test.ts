@@ -21,7 +21,7 @@ const idle: Pick<SpoolCodec, 'accepts' | 'takePrepare' | 'onWork'> = {
 };
 
 function codecOn(goodput: () => number | null): Codec {
-  const compression = { mode: 'auto', syntaxes: ['jpeg-ls'], workers: 1 } as const;
+  const compression = { mode: 'auto', syntaxes: ['jpeg-ls'], atRest: false, workers: 1 } as const;
   const codec = new Codec(
     { compression: { ...compression, syntaxes: [...compression.syntaxes] } },
     systemClock,

@@ -1,93 +1,30 @@
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
-
-import { deflateSync, inflateSync } from 'node:zlib';
+import { inflateSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import type { TransferSyntaxUID } from '../../src/dicom/uid.ts';
-import type { CodecOptions } from '../../src/spool/prepared.ts';
-import type { Spool } from '../../src/spool/spool.ts';
-import type {
-  ForwardItem,
-  ForwardSettlement,
-  ObjectId,
-  OpenObject,
-  PrepareItem,
-} from '../../src/spool/types.ts';
 import { filesBelow, temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
-import { admit, openSpool, testInstance, writeReceipts } from '../fixtures/open-spool.ts';
+import { admit, openSpool, writeReceipts } from '../fixtures/open-spool.ts';
+import {
+  again,
+  codec,
+  compressible,
+  contentOf,
+  delivered,
+  prepare,
+  prepared,
+  reason,
+  sealedCount,
+  settle,
+  sha256,
+  syntax,
+  take,
+  waiting,
+} from '../fixtures/prepared-spool.ts';
 import { flipBit, storedObjects, vanish } from '../fixtures/stored-objects.ts';
 
 /* The second form of an instance: only what is durable, settled and not refused is ever sent. */
 
-const syntax = '1.2.840.10008.1.2.4.201' as TransferSyntaxUID;
-const limits = { instancesMax: 100, bytesMax: 1e9, order: 'oldest' } as const;
 const dayMs = 86_400_000;
-const reason = { code: 'TEST', words: 'A test.' };
-
-/** Reversible, and smaller: all that the spool asks of a codec. */
-const codec: CodecOptions = {
-  waitsFor: () => true,
-  async *restore(object) {
-    yield inflateSync(await contentOf(object));
-  },
-};
-
-async function contentOf(object: OpenObject): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of object.dataSet()) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
-
-/** Writes the prepared form of an instance; not settled yet. */
-async function prepare(spool: Spool, { objectId }: PrepareItem, lie = false): Promise<ObjectId> {
-  await using source = await spool.open(objectId);
-  const received = await contentOf(source);
-  const writer = await spool.codec.beginPrepared(source.facts, objectId, syntax);
-  await writer.write(deflateSync(lie ? Buffer.from('something else') : received));
-  const { TransferSyntaxUID, dataSetBytes, dataSetSha256 } = source.facts;
-  await writer.commit({ TransferSyntaxUID, dataSetBytes, dataSetSha256, recipe: {} });
-  return writer.preparedId;
-}
-
-async function waiting(spool: Spool): Promise<PrepareItem> {
-  await spool.flush();
-  const [item] = await spool.codec.takePrepare(10);
-  if (item === undefined) throw new Error('nothing waits for the codec');
-  return item;
-}
-
-async function prepared(spool: Spool): Promise<{ objectId: ObjectId; preparedId: ObjectId }> {
-  const item = await waiting(spool);
-  const preparedId = await prepare(spool, item);
-  await spool.codec.settlePrepare([{ objectId: item.objectId, to: 'prepared', preparedId }]);
-  return { objectId: item.objectId, preparedId };
-}
-
-async function take(spool: Spool): Promise<ForwardItem[]> {
-  await spool.flush();
-  return spool.takeForward('cloud', limits);
-}
-
-async function settle(spool: Spool, objectId: ObjectId, how: Partial<ForwardSettlement>): Promise<void> {
-  await spool.settleForward([{ objectId, destination: 'cloud', reason, ...how } as ForwardSettlement]);
-}
-
-const delivered = { to: 'delivered', needsDigest: false, existed: false, warning: null } as const;
-const again = {
-  to: 'queued',
-  retryAt: 0,
-  countAttempt: true,
-  outcomeUnknown: false,
-  batchInstancesMax: null,
-} as const;
-const compressible = () => testInstance({ dataSet: Buffer.alloc(20_000, Math.random().toString(36)) });
-
-function sealedCount(directory: string): number {
-  return storedObjects(directory).length;
-}
 
 it('sends nothing before the codec has looked, then the prepared form, byte for byte', async () => {
   using data = temporaryDirectory();
@@ -204,7 +141,7 @@ it('removes a prepared object that was not settled before a crash, and has it pr
   await second.stop();
 });
 
-it('keeps a prepared object that is all that is left of an image, and shows it', async () => {
+it('brings an instance back from its prepared object, where that is all that is left', async () => {
   using data = temporaryDirectory();
   const first = await openSpool(data.path, { codec });
   await admit(first.spool, compressible());
@@ -214,7 +151,7 @@ it('keeps a prepared object that is all that is left of an image, and shows it',
   vanish(storedObjects(data.path).find((one) => one.id === objectId));
   const second = await openSpool(data.path, { codec });
   expect(storedObjects(data.path).map(({ id }) => id)).toEqual([preparedId]);
-  expect(await second.spool.entries({}, null, 10)).toMatchObject([{ objectId: preparedId, state: 'held' }]);
+  expect(await second.spool.entries({}, null, 10)).toMatchObject([{ objectId, state: 'delivered' }]);
   await second.stop();
 });
 

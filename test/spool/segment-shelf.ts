@@ -115,7 +115,7 @@ export async function arrive(
 ): Promise<{ readonly id: ObjectId; readonly commit: () => Promise<void> }> {
   const id = newObjectId(Date.now());
   const content = randomBytes(bytes);
-  const writer = shelf.store.create(id, epoch);
+  const writer = shelf.store.create(id, epoch, 'received');
   await orAbort(writer, async () => {
     for (let at = 0; at < bytes; at += writeBytes) await writer.write(content.subarray(at, at + writeBytes));
   });
@@ -137,7 +137,7 @@ async function orAbort(writer: ObjectWriter, work: () => Promise<void>): Promise
 
 /** Begins an object, for tests that write and abort it themselves. */
 export function begin(shelf: Shelf): ObjectWriter {
-  return shelf.store.create(newObjectId(Date.now()), epoch);
+  return shelf.store.create(newObjectId(Date.now()), epoch, 'received');
 }
 
 export async function remove(shelf: Shelf, ids: readonly ObjectId[]): Promise<void> {

@@ -56,6 +56,7 @@ class RecordingOperator implements Operator {
   limitBandwidth: Operator['limitBandwidth'] = (name, mbit) =>
     this.#answer(['limitBandwidth', name, mbit], undefined);
   clearBandwidth: Operator['clearBandwidth'] = (name) => this.#answer(['clearBandwidth', name], undefined);
+  forgetAbilities: Operator['forgetAbilities'] = (name) => this.#answer(['forgetAbilities', name], 7);
   scrub: Operator['scrub'] = () =>
     this.#answer(['scrub'], { objects: 5, bytes: 6, damaged: [objectId], missing: [], seconds: 1 });
   receipts: Operator['receipts'] = () =>
@@ -111,6 +112,8 @@ describe('the control socket', () => {
     await client.limitBandwidth('cloud', 0.5);
     await client.limitBandwidth('cloud', null);
     await client.clearBandwidth('cloud');
+    expect(await client.forgetAbilities('cloud')).toBe(7);
+    expect(await client.forgetAbilities(null)).toBe(7);
     expect(await client.scrub()).toMatchObject({ objects: 5, damaged: [objectId] });
     expect(await client.receipts()).toMatchObject([{ studyKey, instances: 300 }]);
     expect(await client.receipt(studyKey)).toEqual({ signed: true });
@@ -127,6 +130,8 @@ describe('the control socket', () => {
       ['limitBandwidth', 'cloud', 0.5],
       ['limitBandwidth', 'cloud', null],
       ['clearBandwidth', 'cloud'],
+      ['forgetAbilities', 'cloud'],
+      ['forgetAbilities', null],
       ['scrub'],
       ['receipts'],
       ['receipt', studyKey],
