@@ -31,7 +31,7 @@ interface SiteFacts {
 
 /** A folder is written by one process to one volume: more at a time gains nothing. */
 const folderWork = { batch: { instancesMax: 64, bytesMax: 64 * 1024 * 1024 }, parallel: 2 };
-const dimsePolicies = { response: 'response', find: 'qido', get: 'wado-digest' } as const;
+const dimsePolicies = { response: 'response', find: 'find', get: 'wado-digest' } as const;
 
 interface Kind {
   readonly client: ArchiveClient;
@@ -119,7 +119,7 @@ export class Destination {
 
   state(now: number): DestinationInput {
     const { state, reason, reached, nextAttemptAt, lastDeliveredAt, line } = this.forwarder.state();
-    const { tlsDaysLeft, bytesSent } = this.client.line();
+    const { tlsDaysLeft, bytesSent, space = null } = this.client.line();
     const { reason: cannotVerify, lastVerifiedAt } = this.#verifier.state();
     return {
       state,
@@ -132,6 +132,7 @@ export class Destination {
       cannotVerify,
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
       tlsDaysLeft,
+      space,
       bytesSent,
       line: { goodputBytesPerSecond: line.goodputBytesPerSecond, limit: line.limit },
     };

@@ -39,7 +39,14 @@ export function createOperator({ spool, receipts, keyring, destinations = [] }: 
       return { entries, next: more ? `${last.objectId}/${last.destination}` : null };
     },
     retry: (selection) => sendAgain(spool, selection, retriedStates),
-    release: (selection) => sendAgain(spool, selection, ['held', 'quarantined']),
+    release: async (selection, to) => {
+      if (to === undefined) return sendAgain(spool, selection, ['held', 'quarantined']);
+      const { name } = named(destinations, to);
+      const configured = destinations.map((one) => one.name);
+      return changeStates(selection, ['queued', 'delivered', 'held', 'quarantined'], (choice, states) =>
+        spool.sendElsewhere({ ...choice, states }, name, configured),
+      );
+    },
     discard: (selection) =>
       changeStates(selection, ['queued', 'held', 'quarantined', 'conflict', 'accepted'], (choice, states) =>
         spool.discard({ ...choice, states }),
@@ -79,8 +86,9 @@ function bandwidthOf({ name, forwarder }: Destination): BandwidthView {
   return { destination: name, ...limit, measuredMbitPerSecond: measured };
 }
 
-/** @throws GantryError DESTINATION_UNKNOWN */
+/** @throws GantryError DESTINATION_UNKNOWN, GATEWAY_NOT_RUNNING */
 export function named(destinations: readonly Destination[], name: string): Destination {
+  if (destinations.length === 0) throw notRunning();
   const found = destinations.find((one) => one.name === name);
   if (found !== undefined) return found;
   const names = destinations.map((one) => `"${one.name}"`).join(', ');
@@ -89,6 +97,15 @@ export function named(destinations: readonly Destination[], name: string): Desti
     kind: 'permanent',
     message: 'The running gateway has no destination of that name.',
     nextStep: `Give one of these: ${names}.`,
+  });
+}
+
+function notRunning(): GantryError {
+  return new GantryError({
+    code: 'GATEWAY_NOT_RUNNING',
+    kind: 'permanent',
+    message: 'Only a running gateway knows which destinations are configured.',
+    nextStep: 'Start the gateway, then give the command again.',
   });
 }
 

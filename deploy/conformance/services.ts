@@ -174,6 +174,7 @@ function requestTable(): string {
         readAccept,
         'the same, where the study is not known either',
       ),
+      row(paths.seriesMetadata(ref), readAccept, 'those of a series of which more than one is waiting'),
       row(paths.metadata(ref), readAccept, 'its attributes, to compare'),
       row(paths.instance(ref), retrieveAccept, 'the instance itself, to compare'),
     ],

@@ -1,5 +1,5 @@
 import { GantryError } from '../base/errors.ts';
-import type { InstanceRef } from './port.ts';
+import type { InstanceRef, SeriesRef } from './port.ts';
 
 /** An instance whose place in the archive is known. */
 export interface PlacedInstance {
@@ -56,6 +56,10 @@ export class DicomWebPaths {
 
   metadata(instance: PlacedInstance): string {
     return `${this.instance(instance)}/metadata`;
+  }
+
+  seriesMetadata({ StudyInstanceUID: study, SeriesInstanceUID: series }: SeriesRef): string {
+    return `${this.studies}/${study}/series/${series}/metadata`;
   }
 
   /** The cheapest question that shows whether the services for reading are there at all. */

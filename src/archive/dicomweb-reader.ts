@@ -16,6 +16,8 @@ import type {
   PingAnswer,
   ReadFailure,
   RetrieveAnswer,
+  SeriesMetadataAnswer,
+  SeriesRef,
 } from './port.ts';
 import type { SignedLine } from './signed-line.ts';
 import { notAsked, statusFailure, unavailable, unsupported } from './read-failure.ts';
@@ -27,6 +29,8 @@ export const retrieveAccept = 'multipart/related; type="application/dicom"; tran
 const searchBytesMax = 4 * 1024 * 1024;
 /** Metadata carries whatever private elements the instance has. */
 const metadataBytesMax = 32 * 1024 * 1024;
+/** Of a whole series: some hundred instances. Reading it keeps everybody else waiting. */
+const seriesBytesMax = 4 * 1024 * 1024;
 
 type Documents = { readonly kind: 'documents'; readonly documents: readonly DicomJson[] };
 
@@ -78,6 +82,18 @@ export class DicomWebReader {
     if (answer.kind !== 'documents') return answer;
     const [document] = answer.documents;
     return document === undefined ? { kind: 'absent' } : { kind: 'present', facts: factsOf(document) };
+  }
+
+  async seriesMetadata(series: SeriesRef, signal: AbortSignal): Promise<SeriesMetadataAnswer> {
+    const answer = await this.#documents(this.#paths.seriesMetadata(series), seriesBytesMax, signal);
+    if (answer.kind !== 'documents') return answer;
+    const named = Map.groupBy(answer.documents.map(factsOf), ({ SOPInstanceUID }) => SOPInstanceUID);
+    const instances = new Map<string, ArchivedFacts>();
+    for (const [uid, [facts, ...others]] of named) {
+      // Said twice, it is not known which of them is meant.
+      if (uid !== null && facts !== undefined && others.length === 0) instances.set(uid, facts);
+    }
+    return { kind: 'present', instances };
   }
 
   async retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer> {

@@ -20,6 +20,8 @@ import type {
   InstanceRef,
   PingAnswer,
   SendPhase,
+  SeriesMetadataAnswer,
+  SeriesRef,
   StoreAnswer,
   StoreItem,
 } from './port.ts';
@@ -165,6 +167,10 @@ class DicomWebClient implements ArchiveClient {
 
   metadata(ref: InstanceRef, signal: AbortSignal): ReturnType<ArchiveClient['metadata']> {
     return this.#reader.metadata(ref, signal);
+  }
+
+  seriesMetadata(series: SeriesRef, signal: AbortSignal): Promise<SeriesMetadataAnswer> {
+    return this.#reader.seriesMetadata(series, signal);
   }
 
   retrieve(ref: InstanceRef, signal: AbortSignal): ReturnType<ArchiveClient['retrieve']> {

@@ -100,7 +100,8 @@ class DimseClient implements ArchiveClient {
       }
       // Those not mentioned are unknown.
     }
-    return { kind: 'answered', status: 200, retryAfterMs: null, body: 'parsed', referenced, failed };
+    const head = { kind: 'answered', service: 'DIMSE', status: 200, retryAfterMs: null } as const;
+    return { ...head, body: 'parsed', referenced, failed };
   }
 
   /** @returns the status, 0 where it is stored */

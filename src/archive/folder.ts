@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { type Disk, type DiskFile, makeDirectoryDurably, nodeDisk, syncDirectory } from '../base/disk.ts';
+import {
+  type Disk,
+  type DiskFile,
+  makeDirectoryDurably,
+  nodeDisk,
+  syncDirectory,
+  type VolumeSpace,
+} from '../base/disk.ts';
 import { systemErrorCode } from '../base/errors.ts';
 import { layoutPath } from '../dicom/folder-layout.ts';
 import { splitPart10 } from '../dicom/part10.ts';
@@ -42,6 +49,8 @@ export interface FolderOptions {
 }
 
 const readBytes = 256 * 1024;
+/** Beside the image itself, for directories and what the file system needs. */
+const slackBytes = 1024 * 1024;
 /** Failure reasons as an archive would give them (PS3.18 Table I.2-2, PS3.7 Annex C). */
 const outOfResources = 0xa700;
 const exists = 0x0111;
@@ -61,6 +70,7 @@ class FolderClient implements ArchiveClient {
   readonly #writing = new Map<string, Promise<unknown>>();
   #bytesSent = 0;
   #answeredAt: number | null = null;
+  #space: VolumeSpace | null = null;
 
   constructor(options: FolderOptions) {
     this.#options = options;
@@ -91,7 +101,8 @@ class FolderClient implements ArchiveClient {
       if (referenced.length + failed.length === 0) return { kind: 'failed', phase, ...folderFault(error) };
     }
     this.#answeredAt = this.#clock.monotonic();
-    return { kind: 'answered', status: 200, retryAfterMs: null, body: 'parsed', referenced, failed };
+    const head = { kind: 'answered', service: 'FOLDER', status: 200, retryAfterMs: null } as const;
+    return { ...head, body: 'parsed', referenced, failed };
   }
 
   /** @returns the failure reason, or null where these bytes are there, durable */
@@ -101,6 +112,9 @@ class FolderClient implements ArchiveClient {
       if ((await this.#disk.facts(path)) !== null) {
         return (await this.#holds(path, item)) ? null : exists;
       }
+      // Others write to the volume too: what fills up meanwhile fails all the same, but is not driven into.
+      const { freeBytes, freeFiles } = await this.#look();
+      if (freeBytes < item.bytes + slackBytes || freeFiles === 0) return outOfResources;
       await makeDirectoryDurably(this.#disk, dirname(path));
       await this.#write(path, item, signal);
       return null;
@@ -108,6 +122,11 @@ class FolderClient implements ArchiveClient {
       if (fullCodes.has(systemErrorCode(error) ?? '')) return outOfResources;
       throw error;
     }
+  }
+
+  async #look(): Promise<VolumeSpace> {
+    this.#space = await this.#disk.space(this.#options.path);
+    return this.#space;
   }
 
   /** Temporary file, fdatasync, rename, fsync of the directory. */
@@ -164,6 +183,7 @@ class FolderClient implements ArchiveClient {
     if (signal.aborted) return { kind: 'failed', code: 'ABORTED' };
     try {
       await this.#requireMarker();
+      await this.#look();
       this.#answeredAt = this.#clock.monotonic();
       return { kind: 'answered', status: 200, retryAfterMs: null };
     } catch (error) {
@@ -221,7 +241,8 @@ class FolderClient implements ArchiveClient {
   }
 
   line(): ArchiveLine {
-    return { tlsDaysLeft: null, bytesSent: this.#bytesSent, answeredAt: this.#answeredAt };
+    const space = this.#space;
+    return { tlsDaysLeft: null, bytesSent: this.#bytesSent, answeredAt: this.#answeredAt, space };
   }
 
   async close(): Promise<void> {

@@ -41,10 +41,15 @@ export interface RequestFault {
   readonly file?: string;
 }
 
+/** Reasons are named after the service that gave them, e.g. `DIMSE_A700`. */
+export type StoreService = 'STOW' | 'DIMSE' | 'FOLDER';
+
 /** What the archive said to a store request; judged per instance by `forward/outcome`, not here. */
 export type StoreAnswer =
   | {
       readonly kind: 'answered';
+      /** Whose codes these are; of STOW-RS where it is not said. */
+      readonly service?: StoreService;
       readonly status: number;
       readonly retryAfterMs: number | null;
       /** `parsed` only where the body was complete and well formed; otherwise both lists are empty. */
@@ -105,6 +110,18 @@ export type MetadataAnswer =
   | { readonly kind: 'absent' }
   | ReadFailure;
 
+/** Names a series. */
+export type SeriesRef = {
+  readonly [Name in 'StudyInstanceUID' | 'SeriesInstanceUID']: NonNullable<InstanceRef[Name]>;
+};
+
+/** By SOP Instance UID; whatever could not be told apart is not in it. */
+export type SeriesMetadata = ReadonlyMap<string, ArchivedFacts>;
+export type SeriesMetadataAnswer =
+  | { readonly kind: 'present'; readonly instances: SeriesMetadata }
+  | { readonly kind: 'absent' }
+  | ReadFailure;
+
 export type RetrieveAnswer =
   | {
       readonly kind: 'present';
@@ -125,6 +142,13 @@ export interface ArchiveLine {
   readonly answeredAt: number | null;
   /** How far its clock is ahead of ours by its last answer, to a second; null or absent where it does not say. */
   readonly clockOffsetMs?: number | null;
+  /** Of the volume that is written to, where it is one, as last seen. */
+  readonly space?: LineSpace | null;
+}
+
+export interface LineSpace {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }
 
 /** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */
@@ -139,6 +163,11 @@ export interface ArchiveClient {
   knowsStudy(study: StudyInstanceUID, signal: AbortSignal): Promise<FindAnswer>;
   /** WADO-RS metadata, C-FIND. */
   metadata(ref: InstanceRef, signal: AbortSignal): Promise<MetadataAnswer>;
+  /**
+   * WADO-RS metadata of a whole series, where the destination can tell it at once: what it shows of it now, bounded.
+   * An instance that is not in it may be there all the same.
+   */
+  seriesMetadata?(series: SeriesRef, signal: AbortSignal): Promise<SeriesMetadataAnswer>;
   /** The instance as the archive stored it: WADO-RS with `transfer-syntax=*`, C-GET, the file. */
   retrieve(ref: InstanceRef, signal: AbortSignal): Promise<RetrieveAnswer>;
   /** Forget cached credentials (after 401/403), so that the next request signs in afresh. */

@@ -43,8 +43,8 @@ export class ControlClient implements AsyncDisposable {
     return this.#count('/queue/retry', selection);
   }
 
-  release(selection: Selection): Promise<number> {
-    return this.#count('/queue/release', selection);
+  release(selection: Selection, to?: string): Promise<number> {
+    return this.#count('/queue/release', to === undefined ? selection : { ...selection, to });
   }
 
   discard(selection: Selection): Promise<number> {

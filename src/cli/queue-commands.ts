@@ -10,6 +10,7 @@ interface SelectOptions extends DataOptions {
   readonly destination?: string;
   readonly state?: DeliveryStateView;
   readonly all?: boolean;
+  readonly to?: string;
 }
 
 interface ListOptions extends DataOptions {
@@ -125,9 +126,14 @@ function addChange(queue: Command, change: Change): void {
     .addOption(new Option('--state <state>', 'all in this state').choices(states))
     .option('--destination <name>', 'all of this destination');
   if (mayAll) command.option('--all', 'all it applies to');
+  if (name === 'release')
+    command.option('--to <name>', 'send what a removed destination was to get to this one instead');
   command.action(async (objectIds: string[], options: SelectOptions) => {
     const selection = selectionOf(change, objectIds, options);
-    const count = await withOperator(options.data, (operator: OperatorCommands) => operator[name](selection));
+    const { to } = options;
+    const count = await withOperator(options.data, (operator: OperatorCommands) =>
+      name === 'release' ? operator.release(selection, to) : operator[name](selection),
+    );
     tellCount(count, 'changed', objectIds.length > 0);
   });
 }

@@ -52,10 +52,12 @@ async function inWords(report: StatusReport): Promise<string> {
     'reason',
   ]);
   for (const [name, destination] of Object.entries(report.destinations)) {
-    const { state, queued, delivered, verified, lastVerifiedAt, reason, line } = destination;
+    const { state, queued, delivered, verified, lastVerifiedAt, reason, line, space } = destination;
     const confirmed = lastVerifiedAt ?? 'not since the start';
     const counts = [queued, delivered, verified];
-    table.push([name, stateWords[state], ...counts, confirmed, lineWords(line), reason?.words ?? '']);
+    const room = space === null ? [] : [`${megabytes(space.freeBytes)} free`];
+    const way = [lineWords(line), ...room].join('; ');
+    table.push([name, stateWords[state], ...counts, confirmed, way, reason?.words ?? '']);
   }
   return [...lines, table.toString()].join('\n');
 }

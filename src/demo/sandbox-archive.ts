@@ -93,7 +93,9 @@ export class SandboxArchive {
     for (const [path, level] of searches) {
       server.get(root + path, (request, reply) => this.#search(level, request, reply));
     }
-    const instance = `${root}/studies/:study/series/:series/instances/:instance`;
+    const series = `${root}/studies/:study/series/:series`;
+    const instance = `${series}/instances/:instance`;
+    server.get(`${series}/metadata`, (request, reply) => this.#seriesMetadata(request, reply));
     server.get(instance, (request, reply) => this.#retrieve(request, reply));
     server.get(`${instance}/metadata`, (request, reply) => this.#metadata(request, reply));
     return server;
@@ -164,6 +166,13 @@ export class SandboxArchive {
     const candidates = keys.SOPInstanceUID === null ? this.#store.all() : one === null ? [] : [one];
     const found = search(candidates, level, keys);
     return found.length === 0 ? reply.code(204).send() : sendJson(reply, found);
+  }
+
+  #seriesMetadata(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { StudyInstanceUID, SeriesInstanceUID } = searchKeys(request);
+    const whole = { StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID: null, limit: Infinity, offset: 0 };
+    const found = search(this.#store.all(), 'instances', whole);
+    return found.length === 0 ? reply.code(404).send() : sendJson(reply, found);
   }
 
   #metadata(request: FastifyRequest, reply: FastifyReply): FastifyReply {

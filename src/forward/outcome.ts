@@ -1,8 +1,15 @@
 import { faultText } from '../archive/client-fault.ts';
-import type { FailedInstance, PingAnswer, RequestFault, SendPhase, StoreAnswer } from '../archive/port.ts';
+import type {
+  FailedInstance,
+  PingAnswer,
+  RequestFault,
+  SendPhase,
+  StoreAnswer,
+  StoreService,
+} from '../archive/port.ts';
 import { GantryError, type Reason, reasonWordsMax, systemErrorCode } from '../base/errors.ts';
 import type { SOPInstanceUID } from '../dicom/uid.ts';
-import { reasonOfStatus, wordsOfFailureReason, wordsOfWarning } from './outcome-words.ts';
+import { reasonOfFailure, reasonOfNoMention, reasonOfStatus, reasonOfWarning } from './outcome-words.ts';
 
 /** What one store request came to for one instance of it. */
 export type Verdict =
@@ -85,8 +92,10 @@ class Evidence {
   /** Null: no warning. */
   readonly #referenced = new Map<string, number | null>();
   readonly #failed = new Map<string, FailedInstance>();
+  readonly #service: StoreService;
 
-  constructor({ referenced, failed }: Answered) {
+  constructor({ referenced, failed, service = 'STOW' }: Answered) {
+    this.#service = service;
     this.any = referenced.length + failed.length > 0;
     for (const { SOPInstanceUID, warningReason } of referenced) {
       const warning = this.#referenced.get(SOPInstanceUID) ?? (warningReason || null);
@@ -102,23 +111,22 @@ class Evidence {
     const warning = this.#referenced.get(SOPInstanceUID);
     if (failed !== undefined && warning !== undefined) {
       const words = 'the archive says of this instance both that it stored it and that it failed';
-      return { kind: 'unknown', reason: reason('STOW_CONTRADICTION', words) };
+      return { kind: 'unknown', reason: reason(`${this.#service}_CONTRADICTION`, words) };
     }
-    if (failed !== undefined) return verdictOfFailure(failed.failureReason);
+    if (failed !== undefined) return verdictOfFailure(this.#service, failed.failureReason);
     if (warning === undefined) return null;
     if (warning === null) return { kind: 'stored' };
-    return { kind: 'storedWithChange', reason: reason(`STOW_${hex(warning)}`, wordsOfWarning(warning)) };
+    return { kind: 'storedWithChange', reason: reasonOfWarning(this.#service, warning) };
   }
 }
 
 /** FailureReason (0008,1197): PS3.18 Table I.2-2, PS3.7 Annex C, and Azure's own 45070 and 45071. */
-function verdictOfFailure(failureReason: number | null): Verdict {
+function verdictOfFailure(service: StoreService, failureReason: number | null): Verdict {
   if (failureReason === null) {
     const words = 'the archive could not store it and gave no reason';
-    return { kind: 'retryThenQuarantine', reason: reason('STOW_NO_REASON', words) };
+    return { kind: 'retryThenQuarantine', reason: reason(`${service}_NO_REASON`, words) };
   }
-  const because = reason(`STOW_${hex(failureReason)}`, wordsOfFailureReason(failureReason));
-  return { kind: kindOfFailure(failureReason), reason: because };
+  return { kind: kindOfFailure(failureReason), reason: reasonOfFailure(service, failureReason) };
 }
 
 function kindOfFailure(code: number): Exclude<Verdict['kind'], 'stored'> {
@@ -165,17 +173,12 @@ function standingOf(status: number): Standing {
 }
 
 function judgeDestination(answer: Answered, perInstance: readonly Verdict[]): DestinationVerdict {
-  const { status, retryAfterMs } = answer;
+  const { status, retryAfterMs, service = 'STOW' } = answer;
   const standing = standingOf(status);
   if (standing === 'passing') return { kind: 'backOff', retryAfterMs, reason: reasonOfStatus(status) };
   const full = answer.failed.find(({ failureReason }) => isOutOfResources(failureReason ?? 0));
   if (full !== undefined) {
-    const code = full.failureReason ?? 0;
-    return {
-      kind: 'backOff',
-      retryAfterMs,
-      reason: reason(`STOW_${hex(code)}`, wordsOfFailureReason(code)),
-    };
+    return { kind: 'backOff', retryAfterMs, reason: reasonOfFailure(service, full.failureReason ?? 0) };
   }
   // Where the answer speaks of every instance, an odd status in front of it is no reason to stop.
   if (perInstance.every(({ kind }) => kind !== 'notBlamed')) return ok;
@@ -240,9 +243,8 @@ function judgeSourceFailure(error: unknown, instances: number): Verdict {
   return { kind: damaged ? 'quarantine' : 'retryThenQuarantine', reason: because };
 }
 
-function reasonOfSilence({ status, body }: Answered): Reason {
-  if (body === 'parsed')
-    return reason('STOW_NOT_MENTIONED', `the archive (${status}) does not mention this instance`);
+function reasonOfSilence({ status, body, service = 'STOW' }: Answered): Reason {
+  if (body === 'parsed') return reasonOfNoMention(service, status);
   if (body === 'empty')
     return reason('STOW_EMPTY_ANSWER', `the archive answered ${status} without saying what it stored`);
   return reason('STOW_UNREADABLE_ANSWER', `the archive's answer (${status}) was cut off or cannot be read`);
@@ -250,8 +252,4 @@ function reasonOfSilence({ status, body }: Answered): Reason {
 
 function reason(code: string, words: string): Reason {
   return { code, words: words.slice(0, reasonWordsMax) };
-}
-
-function hex(code: number): string {
-  return code.toString(16).toUpperCase().padStart(4, '0');
 }

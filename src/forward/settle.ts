@@ -4,6 +4,7 @@ import type { Fault } from '../spool/breaker.ts';
 import { backoffMs, type Random, type RetryPolicy } from '../spool/retry.ts';
 import type { DeliveryKey, ForwardItem, ForwardSettlement } from '../spool/types.ts';
 import type { DestinationVerdict, Verdict } from './outcome.ts';
+import { isOfService } from './outcome-words.ts';
 import type { UnreadItem } from './shipment.ts';
 
 export interface ForwarderLimits {
@@ -71,17 +72,12 @@ export function faultOf(
   const { retryAfterMs } = verdict;
   const asksForLess = retryAfterMs !== null || busyCodes.has(reason.code);
   return {
-    kind: asksForLess || isArchivesOwn(reason) ? 'busy' : 'down',
+    kind: asksForLess || isOfService(reason) ? 'busy' : 'down',
     reason,
     policy: limits.destinationRetry,
     retryAfterMs,
     opensAfter: asksForLess || unsent ? 1 : limits.doubtfulFailuresMax,
   };
-}
-
-/** A reason the archive gave for the instance itself (a DICOM code), rather than an HTTP status or the line. */
-function isArchivesOwn({ code }: Reason): boolean {
-  return code.startsWith('STOW_');
 }
 
 /** What the settlement of one instance depends on beside its verdict. */
@@ -129,12 +125,12 @@ export class Settler {
           return this.#asReceived(item, verdict.reason, 'refused');
         return this.#failed(item, verdict.reason, around, 'held', 0);
       case 'retry': {
-        const msMin = isArchivesOwn(verdict.reason) ? this.#limits.passingFailureMsMin : 0;
+        const msMin = isOfService(verdict.reason) ? this.#limits.passingFailureMsMin : 0;
         return this.#failed(item, verdict.reason, around, 'held', msMin);
       }
       case 'retryThenQuarantine':
         // Said twice of the instance itself, it may well mean the form.
-        if (item.form === 'prepared' && item.attempts > 0 && isArchivesOwn(verdict.reason))
+        if (item.form === 'prepared' && item.attempts > 0 && isOfService(verdict.reason))
           return this.#asReceived(item, verdict.reason, 'refused');
         break;
     }
@@ -214,7 +210,7 @@ export class Settler {
     const attempts = item.attempts + 1;
     const lastedMs = this.#clock.now() - item.firstAttemptAt;
     // What the archive says of the instance itself may be said in a batch; the rest needs it to be alone.
-    const alone = isArchivesOwn(reason) ? { ...around, batchInstances: 1 } : around;
+    const alone = isOfService(reason) ? { ...around, batchInstances: 1 } : around;
     if (this.#exhausted(attempts, alone) && lastedMs >= lastingMsMin) return { ...keyOf(item), to, reason };
     return this.#later(item, attempts, reason, around);
   }

@@ -311,6 +311,11 @@ const families: readonly Family[] = [
     "Days left of the archive's certificate.",
     ({ tlsDaysLeft }) => tlsDaysLeft,
   ),
+  perDestination(
+    'gantry_destination_free_bytes',
+    "Free space of a folder's volume.",
+    ({ space }) => space?.freeBytes ?? null,
+  ),
   gauge('gantry_disk_free_bytes', 'Free space of the data volume.', (report) => report.disk.freeBytes),
   gauge('gantry_disk_size_bytes', 'Size of the data volume.', (report) => report.disk.totalBytes),
   gauge('gantry_disk_reserve_bytes', 'Space that is never filled.', (report) => report.disk.reserveBytes),

@@ -240,6 +240,8 @@ export interface DestinationReport {
   readonly queuedBytes: number;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  /** Of the volume of a folder, as last seen; null for what is reached over the network. */
+  readonly space: { readonly freeBytes: number; readonly totalBytes: number } | null;
   readonly line: LineReport;
 }
 

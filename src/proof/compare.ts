@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { ArchiveClient, InstanceRef, RetrieveAnswer } from '../archive/port.ts';
+import type { InstanceRef, RetrieveAnswer } from '../archive/port.ts';
 import type { Reason } from '../base/errors.ts';
 import { type PixelDigestResult, pixelDigest } from '../dicom/pixel-digest.ts';
 import type { OpenObject, SentForm } from '../spool/types.ts';
 import { type Finding, unproven } from './finding.ts';
 import { sameIdentity, sameImage } from './policy.ts';
+import type { LookClient } from './series-looks.ts';
 
 /** A retrieved data set longer than twice ours plus this is not ours; no more of it is read. */
 const slackBytes = 64 * 1024 * 1024;
 
 export interface Subject {
-  readonly client: ArchiveClient;
+  readonly client: LookClient;
   readonly ref: InstanceRef;
   readonly signal: AbortSignal;
   /** Equal pixel data is not enough: the archive had an instance under this UID before. */

@@ -1,12 +1,13 @@
-import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
+import type { InstanceRef } from '../archive/port.ts';
 import { objectReadFailure } from '../spool/read-failure.ts';
 import type { ObjectId, OpenObject, ProofItem, SpoolProof } from '../spool/types.ts';
 import { compareDataSet, compareSent, type Subject } from './compare.ts';
 import { type Finding, unproven } from './finding.ts';
 import { type Look, sameMetadata } from './policy.ts';
+import type { LookClient } from './series-looks.ts';
 
 export interface Examination {
-  readonly client: ArchiveClient;
+  readonly client: LookClient;
   readonly spool: Pick<SpoolProof, 'open' | 'givesBackReceived' | 'digestKey'>;
   readonly signal: AbortSignal;
 }
@@ -21,9 +22,9 @@ export async function examine(
   try {
     await using object = await spool.open(item.sentId);
     const ref: InstanceRef = object.facts;
-    if (look === 'qido') {
+    if (look === 'qido' || look === 'find') {
       const answer = await client.find(ref, signal);
-      if (answer.kind === 'present') return { kind: 'proven', by: 'qido' };
+      if (answer.kind === 'present') return { kind: 'proven', by: look };
       return unproven(answer.kind === 'failed' ? answer : { kind: 'absent' });
     }
     const subject: Subject = { client, ref, signal, exact: item.existed };

@@ -4,11 +4,11 @@ import type { ImageFacts } from '../dicom/header-facts.ts';
 import type { ObjectFacts, ObjectId, ProofItem } from '../spool/types.ts';
 
 /** How much proof a destination is asked for before an instance counts as verified. */
-export const verifyPolicies = ['response', 'qido', 'wado-metadata', 'wado-digest'] as const;
+export const verifyPolicies = ['response', 'qido', 'find', 'wado-metadata', 'wado-digest'] as const;
 export type VerifyPolicy = (typeof verifyPolicies)[number];
 
 /** What is looked at for one delivery; `none` takes the archive's answer as it is. */
-export type Look = 'none' | 'qido' | 'metadata' | 'digest';
+export type Look = 'none' | 'qido' | 'find' | 'metadata' | 'digest';
 
 /**
  * @param digestSample share (0 to 1) of the instances whose digest is compared although metadata would do
@@ -20,7 +20,7 @@ export function lookFor(
 ): Look {
   if (item.needsDigest || policy === 'wado-digest') return 'digest';
   if (policy === 'wado-metadata') return inSample(item.objectId, digestSample) ? 'digest' : 'metadata';
-  return policy === 'qido' ? 'qido' : 'none';
+  return policy === 'qido' || policy === 'find' ? policy : 'none';
 }
 
 /** Decided by a hash of the object id, not by chance: restarts and repeated looks agree. */

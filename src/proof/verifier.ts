@@ -1,5 +1,5 @@
 import { faultText } from '../archive/client-fault.ts';
-import type { ArchiveClient } from '../archive/port.ts';
+import type { ArchiveClient, InstanceRef } from '../archive/port.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Reason, reasonWordsMax } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -11,6 +11,7 @@ import type { ProofItem, ProofKind, ProofSettlement, SpoolProof } from '../spool
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { lookFor, type VerifyPolicy } from './policy.ts';
+import { type LookClient, SeriesLooks } from './series-looks.ts';
 
 export interface VerifierOptions {
   readonly destination: {
@@ -30,6 +31,8 @@ export interface VerifierOptions {
 export interface VerifierLimits {
   /** Instances looked at side by side. */
   readonly parallel: number;
+  /** Taken at once, so that a series is asked for as a whole. */
+  readonly togetherMax: number;
   /** Between looks for an instance that is not visible yet, and at an archive that is not reachable. */
   readonly poll: RetryPolicy;
   /** Between looks at an archive that refuses to be read. */
@@ -44,6 +47,7 @@ export interface VerifierLimits {
 
 export const verifierLimits: VerifierLimits = {
   parallel: 4,
+  togetherMax: 300,
   poll: { firstMs: 2000, capMs: 300_000, floorMs: 250, retryAfterMsMax: 3_600_000 },
   refusedPoll: { firstMs: 60_000, capMs: 3_600_000, floorMs: 10_000, retryAfterMsMax: 3_600_000 },
   absentPollsMax: 10,
@@ -70,11 +74,13 @@ export class Verifier {
   readonly #limits: VerifierLimits;
   readonly #random: Random;
   readonly #breaker: Breaker<'unavailable' | 'refused'>;
+  readonly #series: SeriesLooks;
   readonly #loop: Loop;
   readonly #abort = new AbortController();
   readonly #active = new Set<Promise<void>>();
   readonly #counters = { verified: 0, accepted: 0, conflicts: 0, resent: 0, held: 0 };
   #lastVerifiedAt: number | null = null;
+  #stopping = false;
   #offWork: (() => void) | null = null;
 
   constructor(options: VerifierOptions) {
@@ -82,6 +88,7 @@ export class Verifier {
     this.#limits = { ...verifierLimits, ...options.limits };
     this.#random = options.random ?? Math.random;
     this.#breaker = new Breaker(options.clock, this.#random);
+    this.#series = new SeriesLooks(options.client);
     this.#loop = new Loop({
       round: () => this.#round(),
       failed: (error) => options.log.error({ error }, 'proof round failed'),
@@ -96,6 +103,7 @@ export class Verifier {
   /** Takes no more; lets looks under way finish for a short while, then gives them up: they are due again later. */
   async stop(): Promise<void> {
     this.#offWork?.();
+    this.#stopping = true;
     await this.#loop.stop();
     const grace = setTimeout(() => this.#abort.abort(), this.#limits.stopGraceMs);
     await Promise.all(this.#active);
@@ -122,27 +130,60 @@ export class Verifier {
       }
       const probe = permit === 'probe';
       const free = this.#limits.parallel - this.#active.size;
-      const items = await spool.takeProof(destination.name, probe ? 1 : free);
+      const together = !probe && destination.verify === 'wado-metadata' && this.#series.works;
+      const itemsMax = together ? this.#limits.togetherMax : free;
+      const items = await spool.takeProof(destination.name, probe ? 1 : itemsMax);
       if (items.length === 0) {
         const next = await spool.nextProofAt(destination.name);
         return next === null ? Infinity : next - clock.now();
       }
-      for (const item of items) this.#launch(item, probe);
+      if (probe) this.#breaker.probeBegins();
+      const client = together ? await this.#clientFor(items) : this.#options.client;
+      const waiting = [...items];
+      for (let n = Math.min(free, items.length); n > 0; n -= 1) this.#launch(waiting, probe, client);
     }
     return Infinity;
   }
 
-  #launch(item: ProofItem, probe: boolean): void {
-    if (probe) this.#breaker.probeBegins();
-    const look = this.#verify(item, probe).finally(() => {
-      this.#active.delete(look);
+  /** One place: takes what waits one after the other, for as long as the archive can be asked. */
+  #launch(waiting: ProofItem[], probe: boolean, client: LookClient): void {
+    const looks = this.#lookInTurn(waiting, probe, client).finally(() => {
+      this.#active.delete(looks);
       this.#loop.notify();
     });
-    this.#active.add(look);
+    this.#active.add(looks);
   }
 
-  async #verify(item: ProofItem, probe: boolean): Promise<void> {
-    const { destination, client, spool, log } = this.#options;
+  async #lookInTurn(waiting: ProofItem[], probe: boolean, client: LookClient): Promise<void> {
+    let item = waiting.shift();
+    while (item !== undefined) {
+      await this.#verify(item, probe, client);
+      if (this.#stopping || this.#breaker.fault !== null) {
+        await this.#putOff(waiting.splice(0));
+        return;
+      }
+      item = waiting.shift();
+    }
+  }
+
+  /** What is needed of each to ask for its series. What cannot be read here is seen to when its turn comes. */
+  async #clientFor(items: readonly ProofItem[]): Promise<LookClient> {
+    const { spool, destination } = this.#options;
+    const refs: InstanceRef[] = [];
+    for (const item of items) {
+      if (lookFor(destination.verify, destination.digestSample, item) !== 'metadata') continue;
+      try {
+        await using object = await spool.open(item.sentId);
+        refs.push(object.facts);
+      } catch {
+        continue;
+      }
+    }
+    return this.#series.together(refs);
+  }
+
+  async #verify(item: ProofItem, probe: boolean, client: LookClient): Promise<void> {
+    const { destination, spool, log } = this.#options;
     const look = lookFor(destination.verify, destination.digestSample, item);
     const finding = await examine(item, look, { client, spool, signal: this.#abort.signal });
     this.#learn(finding, probe);
@@ -244,21 +285,27 @@ export class Verifier {
    * @returns whether more may be due
    */
   async #settleRefused(): Promise<boolean> {
+    const { spool, destination } = this.#options;
+    if (!Number.isFinite(this.#breaker.waitMs())) return false;
+    const items = await spool.takeProof(destination.name, settledLocallyMax);
+    await this.#putOff(items);
+    return items.length === settledLocallyMax;
+  }
+
+  /** Taken, and not looked at now: the archive cannot be asked, or there is no time. */
+  async #putOff(items: readonly ProofItem[]): Promise<void> {
+    if (items.length === 0) return;
     const { spool, destination, log, clock } = this.#options;
     const { fault } = this.#breaker;
     const waitMs = this.#breaker.waitMs();
-    if (fault === null || !Number.isFinite(waitMs)) return false;
-    const items = await spool.takeProof(destination.name, settledLocallyMax);
-    if (items.length === 0) return false;
-    const pollAt = clock.now() + Math.ceil(waitMs);
+    const pollAt = clock.now() + (Number.isFinite(waitMs) ? Math.ceil(waitMs) : 0);
     const settlements = items.map((item): ProofSettlement => {
       const key = { objectId: item.objectId, destination: item.destination };
-      if (fault.kind === 'refused' && item.assumed) return { ...key, ...this.#sendAssumed() };
-      if (destination.verify === 'response') return { ...key, ...answerAlone(item) };
-      return { ...key, to: 'delivered', pollAt, reason: fault.reason };
+      if (fault?.kind === 'refused' && item.assumed) return { ...key, ...this.#sendAssumed() };
+      if (fault !== null && destination.verify === 'response') return { ...key, ...answerAlone(item) };
+      return { ...key, to: 'delivered', pollAt, reason: fault?.reason ?? notLookedYet };
     });
     await settleDurably(() => spool.settleProof(settlements), log, this.#abort.signal);
-    return items.length === settledLocallyMax;
   }
 
   #count(settlement: ProofSettlement): void {
@@ -300,6 +347,10 @@ const assumedUnreadable: Reason = {
   code: 'UNREADABLE_AFTER_REBUILD',
   words:
     'After the ledger was rebuilt the archive does not let it be checked; the same bytes are sent again.',
+};
+const notLookedYet: Reason = {
+  code: 'NOT_LOOKED_YET',
+  words: 'The archive said it has the instance; it is looked for at the next start.',
 };
 const notVisibleYet: Reason = {
   code: 'NOT_VISIBLE_YET',

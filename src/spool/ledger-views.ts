@@ -215,6 +215,45 @@ export function requeue(db: LedgerDatabase, filter: QueueFilter, now: number): n
   return matches.length;
 }
 
+/**
+ * Gives the chosen deliveries of destinations that are not configured any more to another one, where they begin
+ * afresh; where that one has the instance already, or waits for it, nothing is added. The old ones stay on record as
+ * given up, with where they went. Returns how many.
+ */
+export function sendElsewhere(
+  db: LedgerDatabase,
+  filter: QueueFilter,
+  to: string,
+  configured: readonly string[],
+  now: number,
+): number {
+  const matches = chosen(db, filter, `coalesce(d.reason_code, '') NOT IN ${brokenHere}`).filter(
+    ({ destination }) => !configured.includes(destination),
+  );
+  for (const { seq, destination } of matches) {
+    db.run(
+      `INSERT INTO delivery (instance, destination, study_key, bytes, priority, state, in_flight)
+         SELECT instance, ?, study_key, bytes, priority, 'queued', in_flight FROM delivery
+         WHERE instance = ? AND destination = ?
+       ON CONFLICT DO UPDATE SET state = 'queued', in_flight = excluded.in_flight, due_at = 0, attempts = 0,
+         unknowns = 0, first_attempt_at = NULL, needs_digest = max(needs_digest, ${owed.digest}),
+         reason_code = NULL, reason_words = NULL WHERE delivery.state = 'discarded'`,
+      to,
+      seq,
+      destination,
+    );
+    db.run(
+      `UPDATE delivery SET state = 'discarded', in_flight = 0, reason_code = 'SENT_ELSEWHERE', reason_words = ?
+       WHERE instance = ? AND destination = ?`,
+      `An operator had it sent to "${to}" instead.`,
+      seq,
+      destination,
+    );
+    derive(db, seq, now);
+  }
+  return matches.length;
+}
+
 /** Makes what is queued of the objects' studies stat; what still comes of them is it too. Returns how many were not. */
 export function hurry(db: LedgerDatabase, objectIds: readonly ObjectId[]): number {
   const stat = priorities.indexOf('stat');

@@ -305,6 +305,13 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return count;
   }
 
+  /** Gives what destinations that are not among the configured ones were to get to one of those. Returns how many. */
+  sendElsewhere(filter: QueueFilter, to: string, configured: readonly string[]): Promise<number> {
+    return this.#db
+      .call('sendElsewhere', filter, to, configured, this.#now())
+      .finally(() => this.#workMade());
+  }
+
   /** Makes what waits of the objects' studies stat. Returns how many deliveries were not. */
   hurry(objectIds: readonly ObjectId[]): Promise<number> {
     return this.#db.call('hurry', objectIds).finally(() => this.#workMade());

@@ -244,7 +244,8 @@ export interface SentForm {
   readonly digest: string;
 }
 
-export const proofKinds = ['qido', 'metadata', 'digest', 'frames'] as const;
+/** `qido`, `find`: it is there, by QIDO-RS or by C-FIND. */
+export const proofKinds = ['qido', 'find', 'metadata', 'digest', 'frames'] as const;
 export type ProofKind = (typeof proofKinds)[number];
 
 export type ProofSettlement = DeliveryKey &

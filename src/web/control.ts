@@ -144,9 +144,10 @@ export class ControlServer {
     app.post('/queue/retry', async ({ body }) =>
       done('QUEUE_RETRY', await operator.retry(parseSelection(body))),
     );
-    app.post('/queue/release', async ({ body }) =>
-      done('QUEUE_RELEASE', await operator.release(parseSelection(body))),
-    );
+    app.post('/queue/release', async ({ body }) => {
+      const { to, selection } = parseRelease(body);
+      return done('QUEUE_RELEASE', await operator.release(selection, to), to ?? null);
+    });
     app.post('/queue/discard', async ({ body }) =>
       done('QUEUE_DISCARD', await operator.discard(parseDiscard(body))),
     );
@@ -233,6 +234,13 @@ function parseSelection(body: unknown): Selection {
     ...(filter.destination === undefined ? {} : { destination: filter.destination }),
     ...(filter.state === undefined ? {} : { state: filter.state }),
   };
+}
+
+function parseRelease(body: unknown): { selection: Selection; to: string | undefined } {
+  if (typeof body !== 'object' || body === null || !('to' in body))
+    return { selection: parseSelection(body), to: undefined };
+  const { to, ...selection } = body;
+  return { selection: parseSelection(selection), to: parse(destination, to) };
 }
 
 /** Nothing is given up by leaving something out. */

@@ -89,8 +89,12 @@ export interface Operator {
    * @throws GantryError OBJECT_* where the objects named are damaged: nothing can be sent from them
    */
   retry(selection: Selection): Promise<number>;
-  /** Puts held and quarantined deliveries back into the queue. @throws like {@link retry} */
-  release(selection: Selection): Promise<number>;
+  /**
+   * Puts held and quarantined deliveries back into the queue. With `to`: has what destinations that were removed from
+   * the configuration were to get, parked or waiting, sent to this one instead.
+   * @throws like {@link retry}; with `to` DESTINATION_UNKNOWN
+   */
+  release(selection: Selection, to?: string): Promise<number>;
   /** Gives up deliveries for good. */
   discard(selection: Selection): Promise<number>;
   resolve(objectId: string, choice: ConflictChoice): Promise<number>;

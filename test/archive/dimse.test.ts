@@ -105,7 +105,10 @@ describe('what a peer does not accept', () => {
     const answer = await clientTo(port).store([itemOf(explicit), itemOf(implicit)], never);
     const { perInstance, destination } = judge(answer, [explicit, implicit]);
     expect(perInstance).toMatchObject([
-      { kind: 'resendAsReceived', reason: { code: 'STOW_C122', words: /transfer syntax/ } },
+      {
+        kind: 'resendAsReceived',
+        reason: { code: 'DIMSE_C122', words: /accept this transfer syntax, then retry/ },
+      },
       { kind: 'stored' },
     ]);
     expect(destination).toEqual({ kind: 'ok' });

@@ -41,12 +41,37 @@ describe('a folder', () => {
     });
     const answer = await client(full).store([itemOf(made)], never);
     expect(judge(answer, [made])).toMatchObject({
-      perInstance: [{ kind: 'retry', reason: { code: 'STOW_A700' } }],
+      perInstance: [{ kind: 'retry', reason: { code: 'FOLDER_FULL', words: /no room/ } }],
       destination: { kind: 'backOff' },
     });
     expect(files()).toEqual([]);
     expect(await client().store([itemOf(made)], never)).toMatchObject({ failed: [] });
     expect(files()).toEqual([join(made.StudyInstanceUID, `${made.SOPInstanceUID}.dcm`)]);
+  });
+
+  test('without room for the image is not written to, and says how much is free', async () => {
+    let freeBytes = made.dataSet.length;
+    const calls: string[] = [];
+    const small: Disk = {
+      ...hookedDisk({
+        write: (_, go) => {
+          calls.push('write');
+          return go();
+        },
+      }),
+      space: () => Promise.resolve({ freeBytes, totalBytes: 10_000_000, freeFiles: null }),
+    };
+    const folder = client(small);
+    expect(folder.line().space).toBeNull();
+    const answer = await folder.store([itemOf(made)], never);
+    expect(judge(answer, [made])).toMatchObject({
+      perInstance: [{ kind: 'retry', reason: { code: 'FOLDER_FULL', words: /no room/ } }],
+      destination: { kind: 'backOff' },
+    });
+    expect(calls).toEqual([]);
+    expect(folder.line().space).toMatchObject({ freeBytes });
+    freeBytes = 5_000_000;
+    expect(await folder.store([itemOf(made)], never)).toMatchObject({ failed: [] });
   });
 
   test('that cannot be written for another reason is at fault, not the image', async () => {

@@ -206,6 +206,24 @@ export function archiveContract(
       expect(facts.image.NumberOfFrames ?? 1).toBe(1);
     });
 
+    itShows('gives the metadata of a whole series as of each instance, where it can', async (client) => {
+      const first = smallSlice();
+      const { StudyInstanceUID: studyUID, SeriesInstanceUID: seriesUID } = first;
+      const made = [first, ctSlice({ rows: 32, columns: 32, seed: 2, studyUID, seriesUID })];
+      const elsewhere = ctSlice({ rows: 32, columns: 32, seed: 3, studyUID });
+      await client.store([...made, elsewhere].map(itemOf), never);
+      if (client.seriesMetadata === undefined) return;
+      const answer = await client.seriesMetadata(first, never);
+      if (answer.kind !== 'present') throw new Error(`series metadata: ${answer.kind}`);
+      expect([...answer.instances.keys()].toSorted()).toEqual(
+        made.map(({ SOPInstanceUID }) => SOPInstanceUID).toSorted(),
+      );
+      for (const each of made) {
+        const facts = answer.instances.get(each.SOPInstanceUID);
+        expect(await client.metadata(each, never)).toEqual({ kind: 'present', facts });
+      }
+    });
+
     itShows('has no metadata of an absent instance', async (client) => {
       expect(await client.metadata(smallSlice(), never)).toEqual({ kind: 'absent' });
     });

@@ -116,7 +116,7 @@ describe.skipIf(!ready)('several destinations', { timeout: patienceMs }, () => {
     expect(destinations['pacs']?.state).toBe('up');
     const [entry] = await queueEntries(data, '--state', 'quarantined');
     expect(entry?.reason).toMatchObject({
-      code: 'STOW_C122',
+      code: 'DIMSE_C122',
       words: expect.stringMatching(/transfer syntax/),
     });
   });
@@ -226,6 +226,47 @@ describe.skipIf(!ready)('several destinations', { timeout: patienceMs }, () => {
     expect((await gantry('queue', 'discard', '--data', data, '--destination', 'gone')).code).toBe(0);
     const { verdict } = await without.until(({ totals }) => totals.verified === 2);
     expect(verdict).toBe('working');
+  });
+
+  test('what a removed destination was to get is sent to another one, and stays on record', async () => {
+    const nas = await folder();
+    const gone = { type: 'folder', path: join(directory.path, 'not-there') };
+    const stays = { type: 'folder', path: nas };
+    const first = await start({ destinations: { nas: stays, gone } });
+    const instances = study(2);
+    await storeAll(first.dicomPort, instances);
+    await first.until(({ destinations }) => destinations['nas']?.verified === 2);
+    await first.stop();
+
+    const other = join(directory.path, 'other');
+    await mkdir(other);
+    await writeFile(join(other, folderMarker), '');
+    const without = await start({ destinations: { nas: stays, other: { type: 'folder', path: other } } });
+    const release = (to: string) =>
+      gantry('queue', 'release', '--data', data, '--destination', 'gone', '--to', to);
+    const wrong = await release('nowhere');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('"nas", "other"');
+    expect(await release('other')).toMatchObject({ code: 0, stdout: '2 changed.\n' });
+    const { verdict, destinations } = await without.until(({ totals }) => totals.verified === 2);
+    expect(verdict).toBe('working');
+    expect(destinations['other']).toMatchObject({ verified: 2 });
+    const files = await readdir(other, { recursive: true });
+    expect(files.filter((name) => name.endsWith('.dcm'))).toHaveLength(2);
+    const entries = await queueEntries(data, '--destination', 'gone');
+    expect(entries.map(({ state, reason }) => `${state} ${reason?.code}`)).toEqual([
+      'discarded SENT_ELSEWHERE',
+      'discarded SENT_ELSEWHERE',
+    ]);
+    expect(without.lines.join('\n')).toMatch(/"command":"release","count":2,"to":"other"/);
+    // Nothing is left of it; and what a configured one has is not moved.
+    expect(await release('other')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Nothing matched'),
+    });
+    expect((await gantry('queue', 'release', '--data', data, '--all', '--to', 'other')).stdout).toContain(
+      'Nothing matched',
+    );
   });
 });
 

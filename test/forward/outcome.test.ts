@@ -4,6 +4,7 @@ import { GantryError, reasonWordsMax } from '../../src/base/errors.ts';
 import { withoutUids } from '../../src/base/log.ts';
 import type { SOPInstanceUID } from '../../src/dicom/uid.ts';
 import { type DestinationVerdict, judge, type Verdict } from '../../src/forward/outcome.ts';
+import { isOfService } from '../../src/forward/outcome-words.ts';
 
 const a = '1.2.826.0.1.3680043.2.1' as SOPInstanceUID;
 const b = '1.2.826.0.1.3680043.2.2' as SOPInstanceUID;
@@ -414,5 +415,40 @@ test("the archive's own number is among the words", () => {
       code: 'STOW_B00E',
       words: 'the archive already has an instance of this UID (failure reason 45070)',
     },
+  });
+});
+
+describe('reasons are named after the service that gave them', () => {
+  const codes = [0xa700, 0x0111, 0x0122, 0x0124, 0x0110, 0xa900, 0xc000, 0xc122, null] as const;
+  const dimse = 'A700 0111 0122 0124 0110 A900 C000 C122 NO_REASON'.split(' ').map((code) => `DIMSE_${code}`);
+  const folder = 'FULL OTHER_FILE 0122 0124 0110 A900 C000 C122 NO_REASON'
+    .split(' ')
+    .map((code) => `FOLDER_${code}`);
+
+  test.each([
+    ['DIMSE', dimse, /HTTP|failure reason/],
+    ['FOLDER', folder, /HTTP|failure reason/],
+  ] as const)('%s, and judged as those of STOW-RS', (service, named, strange) => {
+    for (const [index, code] of codes.entries()) {
+      const said = answered({ status: 200, failed: failed([a, code]) });
+      const [verdict] = judge({ ...said, service } as StoreAnswer, [{ SOPInstanceUID: a }]).perInstance;
+      expect(verdict?.kind).toBe(judge(said, [{ SOPInstanceUID: a }]).perInstance[0]?.kind);
+      if (verdict === undefined || !('reason' in verdict)) throw new Error('no reason');
+      expect(verdict.reason.code).toBe(named[index]);
+      expect(verdict.reason.words).not.toMatch(strange);
+      expect(verdict.reason.words.length).toBeLessThanOrEqual(reasonWordsMax);
+      expect(isOfService(verdict.reason)).toBe(true);
+    }
+    const silent = { ...answered({ status: 200, referenced: referenced(b) }), service } as StoreAnswer;
+    const [, unmentioned] = judge(silent, [{ SOPInstanceUID: b }, { SOPInstanceUID: a }]).perInstance;
+    expect(unmentioned).toMatchObject({ kind: 'unknown', reason: { code: `${service}_NOT_MENTIONED` } });
+    const changed = { ...answered({ status: 200, referenced: referenced([a, 0xb000]) }), service };
+    const [warned] = judge(changed, [{ SOPInstanceUID: a }]).perInstance;
+    expect(warned).toMatchObject({ kind: 'storedWithChange', reason: { code: `${service}_B000` } });
+  });
+
+  test('what ended an association or kept a folder away is not of the service', () => {
+    for (const code of ['DIMSE_BUSY', 'DIMSE_ABORTED', 'FOLDER_NOT_MOUNTED', 'ECONNREFUSED', 'HTTP_409'])
+      expect(isOfService({ code, words: '' })).toBe(false);
   });
 });

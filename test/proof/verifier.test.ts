@@ -73,6 +73,17 @@ describe('policies', () => {
     ]);
   });
 
+  test('find: being listed by C-FIND is recorded as that', async () => {
+    const { clock, spool, archive, verifier } = setUp('find');
+    const made = slice();
+    archive.put(made);
+    const id = deliver(spool, clock, made);
+    verifier.start();
+    await looked(spool, id);
+    expect(spool.get(id)).toMatchObject({ state: 'verified', by: 'find' });
+    expect(archive.reads.map(({ kind }) => kind)).toEqual(['find']);
+  });
+
   test('wado-metadata: a difference in geometry is settled by the digest', async () => {
     const { clock, spool, archive, verifier } = setUp('wado-metadata');
     const made = [slice({ seed: 1 }), slice({ seed: 2 }), slice({ seed: 3 })] as const;

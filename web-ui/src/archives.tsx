@@ -84,6 +84,9 @@ function ArchiveFacts({ one, frame }: { one: DestinationReport; frame: Frame }):
         <Fact name={speech.say('archives.upload')}>{mbitWords(measuredMbitPerSecond, frame)}</Fact>
       )}
       {limit === null ? null : <Fact name={speech.say('archives.limit')}>{limit}</Fact>}
+      {one.space === null ? null : (
+        <Fact name={speech.say('archives.free')}>{bytes(one.space.freeBytes, frame)}</Fact>
+      )}
       {one.tlsDaysLeft === null ? null : (
         <Fact name={speech.say('archives.certificate')}>
           <State words={certificateWords(one.tlsDaysLeft, frame)} />

@@ -168,6 +168,7 @@ export const phrases: Catalogue['phrases'] = {
   'archives.verified': 'Bestätigt',
   'archives.accepted': 'Angenommen, ungeprüft',
   'archives.sent': 'Gesendet seit Start',
+  'archives.free': 'Frei am Ziel',
   'archives.upload': 'Gemessener Upload',
   'archives.limit': 'Grenze',
   'archives.certificate': 'Sein Zertifikat',

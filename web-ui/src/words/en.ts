@@ -163,6 +163,7 @@ export const phrases = {
   'archives.verified': 'Confirmed',
   'archives.accepted': 'Accepted, unchecked',
   'archives.sent': 'Sent since start',
+  'archives.free': 'Free there',
   'archives.upload': 'Measured upload',
   'archives.limit': 'Limit',
   'archives.certificate': 'Its certificate',

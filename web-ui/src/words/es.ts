@@ -166,6 +166,7 @@ export const phrases: Catalogue['phrases'] = {
   'archives.verified': 'Confirmadas',
   'archives.accepted': 'Aceptadas, sin comprobar',
   'archives.sent': 'Enviado desde el inicio',
+  'archives.free': 'Espacio libre allí',
   'archives.upload': 'Subida medida',
   'archives.limit': 'Límite',
   'archives.certificate': 'Su certificado',

@@ -166,6 +166,7 @@ export const phrases: Catalogue['phrases'] = {
   'archives.verified': 'Confirmées',
   'archives.accepted': 'Acceptées, non contrôlées',
   'archives.sent': 'Envoyé depuis le démarrage',
+  'archives.free': 'Espace libre là-bas',
   'archives.upload': 'Débit mesuré',
   'archives.limit': 'Limite',
   'archives.certificate': 'Son certificat',
