@@ -132,6 +132,7 @@ export class Destination {
       cannotVerify,
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
       tlsDaysLeft,
+      testStudyAllowed: this.config.allowTestStudy,
       bytesSent,
       line: { goodputBytesPerSecond: line.goodputBytesPerSecond, limit: line.limit },
     };

@@ -102,6 +102,7 @@ export interface DestinationInput {
   readonly cannotVerifySince: number | null;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  readonly testStudyAllowed: boolean;
   readonly line: LineInput;
 }
 
@@ -141,6 +142,7 @@ const removed: Omit<DestinationInput, 'state'> = {
   cannotVerifySince: null,
   bytesSent: 0,
   tlsDaysLeft: null,
+  testStudyAllowed: false,
   line: {
     goodputBytesPerSecond: null,
     limit: { mbitPerSecond: null, because: 'setting', until: null },
@@ -241,6 +243,7 @@ function destinationReport(facts: GatheredDestination): DestinationReport {
     queuedBytes: facts.queuedBytes,
     bytesSent: facts.bytesSent,
     tlsDaysLeft: facts.tlsDaysLeft,
+    testStudyAllowed: facts.testStudyAllowed,
     line: lineReport(facts.line),
   };
 }

@@ -240,6 +240,8 @@ export interface DestinationReport {
   readonly queuedBytes: number;
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
+  /** Whether a labelled test image may be sent to it: it would stay there. */
+  readonly testStudyAllowed: boolean;
   readonly line: LineReport;
 }
 

@@ -44,6 +44,7 @@ test('puts counts and states together under the configured names', () => {
     queuedBytes: 2000,
     bytesSent: 12_345,
     tlsDaysLeft: 60,
+    testStudyAllowed: false,
     line: {
       measuredMbitPerSecond: 5.8,
       limitMbitPerSecond: 2,

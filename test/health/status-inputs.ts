@@ -14,6 +14,7 @@ export const cloudUp: DestinationInput = {
   cannotVerifySince: null,
   bytesSent: 12_345,
   tlsDaysLeft: 60,
+  testStudyAllowed: false,
   line: {
     goodputBytesPerSecond: 725_432,
     limit: { mbitPerSecond: 2, because: 'window', until: now + 3_600_000 },

@@ -31,6 +31,7 @@ export const exampleDestination: DestinationReport = {
   queuedBytes: 0,
   bytesSent: 25_300_000_000,
   tlsDaysLeft: 71,
+  testStudyAllowed: false,
   line: {
     measuredMbitPerSecond: 5.8,
     limitMbitPerSecond: null,
