@@ -133,6 +133,7 @@ export class Destination {
       cannotVerifySince: this.#since.of('proof', cannotVerify?.code ?? '', now),
       tlsDaysLeft,
       space,
+      testStudyAllowed: this.config.allowTestStudy,
       bytesSent,
       line: { goodputBytesPerSecond: line.goodputBytesPerSecond, limit: line.limit },
     };

@@ -103,6 +103,7 @@ export interface DestinationInput {
   readonly bytesSent: number;
   readonly tlsDaysLeft: number | null;
   readonly space: DestinationReport['space'];
+  readonly testStudyAllowed: boolean;
   readonly line: LineInput;
 }
 
@@ -143,6 +144,7 @@ const removed: Omit<DestinationInput, 'state'> = {
   bytesSent: 0,
   tlsDaysLeft: null,
   space: null,
+  testStudyAllowed: false,
   line: {
     goodputBytesPerSecond: null,
     limit: { mbitPerSecond: null, because: 'setting', until: null },
@@ -244,6 +246,7 @@ function destinationReport(facts: GatheredDestination): DestinationReport {
     bytesSent: facts.bytesSent,
     tlsDaysLeft: facts.tlsDaysLeft,
     space: facts.space,
+    testStudyAllowed: facts.testStudyAllowed,
     line: lineReport(facts.line),
   };
 }

@@ -242,6 +242,8 @@ export interface DestinationReport {
   readonly tlsDaysLeft: number | null;
   /** Of the volume of a folder, as last seen; null for what is reached over the network. */
   readonly space: { readonly freeBytes: number; readonly totalBytes: number } | null;
+  /** Whether a labelled test image may be sent to it: it would stay there. */
+  readonly testStudyAllowed: boolean;
   readonly line: LineReport;
 }
 

@@ -173,17 +173,6 @@ export class ControlServer {
         await operator.forgetAbilities(parse(anyDestination, body).destination ?? null),
       ),
     );
-    app.post('/destinations/pause', async ({ body }) => {
-      await destinations.pause(parse(oneDestination, body).destination, 'command');
-      return done('DESTINATION_PAUSED', 1);
-    });
-    app.post('/destinations/resume', async ({ body }) => {
-      await destinations.resume(parse(oneDestination, body).destination);
-      return done('DESTINATION_RESUMED', 1);
-    });
-    app.post('/destinations/test', ({ body }) =>
-      destinations.testLine(parse(oneDestination, body).destination),
-    );
     app.post('/scrub', async () => {
       const report = await operator.scrub();
       await this.#note('SCRUB');

@@ -45,6 +45,7 @@ test('puts counts and states together under the configured names', () => {
     bytesSent: 12_345,
     tlsDaysLeft: 60,
     space: null,
+    testStudyAllowed: false,
     line: {
       measuredMbitPerSecond: 5.8,
       limitMbitPerSecond: 2,

@@ -15,6 +15,7 @@ export const cloudUp: DestinationInput = {
   bytesSent: 12_345,
   tlsDaysLeft: 60,
   space: null,
+  testStudyAllowed: false,
   line: {
     goodputBytesPerSecond: 725_432,
     limit: { mbitPerSecond: 2, because: 'window', until: now + 3_600_000 },

@@ -32,6 +32,7 @@ export const exampleDestination: DestinationReport = {
   bytesSent: 25_300_000_000,
   tlsDaysLeft: 71,
   space: null,
+  testStudyAllowed: false,
   line: {
     measuredMbitPerSecond: 5.8,
     limitMbitPerSecond: null,

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
 import type { DestinationReport } from '../../../src/health/status.ts';
 import type { LineReport, LineStep } from '../../../src/health/line-test.ts';
+import type { TestStudyReport } from '../../../src/web/tools.ts';
 import { pausedByOperator } from '../words.ts';
-import { api, Button, Finding, Outcome, useCall, useFrame, useMay } from './parts.tsx';
+import { api, Button, Finding, GraveButton, Outcome, useCall, useFrame, useMay } from './parts.tsx';
 
 /** Beside each archive: pause, try again, walk the line. */
 export function ArchiveDesk({ name, one }: { name: string; one: DestinationReport }): JSX.Element | null {
@@ -41,6 +42,7 @@ export function ArchiveDesk({ name, one }: { name: string; one: DestinationRepor
           {speech.say('desk.lineTest')}
         </Button>
       </p>
+      {one.testStudyAllowed ? <TestStudy name={name} /> : null}
       <Outcome call={change}>{() => <p>{speech.say('desk.done')}</p>}</Outcome>
       <Outcome call={retry}>{({ count }) => <p>{speech.say('desk.changed', { n: count })}</p>}</Outcome>
       <Outcome call={line}>
@@ -54,6 +56,30 @@ export function ArchiveDesk({ name, one }: { name: string; one: DestinationRepor
           </ol>
         )}
       </Outcome>
+    </>
+  );
+}
+
+/** Only where the settings allow it, and only after saying what will stay there. */
+function TestStudy({ name }: { name: string }): JSX.Element {
+  const { speech } = useFrame();
+  const call = useCall<TestStudyReport>();
+  return (
+    <>
+      <p class="small">{speech.say('desk.testStudyStays')}</p>
+      <p class="buttons">
+        <GraveButton
+          busy={call.busy}
+          onPress={() =>
+            call.run(() =>
+              api.call('POST', `/api/v1/destinations/${encodeURIComponent(name)}/test-study`, {}),
+            )
+          }
+        >
+          {speech.say('desk.testStudy')}
+        </GraveButton>
+      </p>
+      <Outcome call={call}>{({ words, stays }) => <p lang="en">{`${words} ${stays}`}</p>}</Outcome>
     </>
   );
 }

@@ -61,7 +61,6 @@ export const deskPhrases: Pick<
   'desk.forward': 'Auch dieses senden',
   'desk.releaseAll': 'Alle freigeben',
   'desk.item': '{modality} an {archive}, empfangen {time}, {bytes}',
-  'desk.more': 'Mehr',
   'desk.pause': 'Senden anhalten',
   'desk.resume': 'Senden fortsetzen',
   'desk.lineTest': 'Leitung prüfen',

@@ -59,7 +59,6 @@ export const deskPhrases = {
   'desk.forward': 'Send this one as well',
   'desk.releaseAll': 'Release all',
   'desk.item': '{modality} to {archive}, received {time}, {bytes}',
-  'desk.more': 'More',
   'desk.pause': 'Pause sending',
   'desk.resume': 'Resume sending',
   'desk.lineTest': 'Test the line',

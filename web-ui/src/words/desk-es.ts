@@ -61,7 +61,6 @@ export const deskPhrases: Pick<
   'desk.forward': 'Enviar esta también',
   'desk.releaseAll': 'Liberar todas',
   'desk.item': '{modality} a {archive}, recibido {time}, {bytes}',
-  'desk.more': 'Más',
   'desk.pause': 'Pausar el envío',
   'desk.resume': 'Reanudar el envío',
   'desk.lineTest': 'Probar la línea',

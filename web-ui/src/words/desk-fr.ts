@@ -61,7 +61,6 @@ export const deskPhrases: Pick<
   'desk.forward': 'Envoyer celle-ci aussi',
   'desk.releaseAll': 'Tout libérer',
   'desk.item': '{modality} vers {archive}, reçu {time}, {bytes}',
-  'desk.more': 'Plus',
   'desk.pause': 'Mettre l’envoi en pause',
   'desk.resume': 'Reprendre l’envoi',
   'desk.lineTest': 'Tester la ligne',
