@@ -63,6 +63,10 @@ export const passThroughReasons = {
     code: 'COMPRESSION_STRUCTURE',
     words: 'The object holds something that cannot be encoded anew.',
   },
+  disk: {
+    code: 'COMPRESSION_DISK',
+    words: 'The disk failed a read or a write while the image was compressed.',
+  },
   engine: { code: 'CODEC_FAILED', words: 'The codec failed on the image.' },
   mismatch: {
     code: 'CODEC_MISMATCH',

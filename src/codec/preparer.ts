@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { GantryError, type Reason, reasonWordsMax } from '../base/errors.ts';
+import { GantryError, type Reason, reasonWordsMax, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Loop, sleepMsMax } from '../base/loop.ts';
 import { settleDurably } from '../spool/settle-durably.ts';
@@ -190,10 +190,11 @@ export class Preparer {
       for await (const bytes of restore(prepared, this.#options.engine)) {
         if (bytes.length > 0 && this.#stopping.signal.aborted) throw new PassThrough('engine');
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error = firstOf(thrown);
       const failedEngine =
         error instanceof PassThrough && error.reason.code !== passThroughReasons.mismatch.code;
-      if (failedEngine || this.#stopping.signal.aborted) throw error;
+      if (failedEngine || isOfDisk(error) || this.#stopping.signal.aborted) throw error;
       this.#options.tally.mismatch();
       this.#log.error(
         { code: passThroughReasons.mismatch.code, codec, cause: causeOf(error) },
@@ -203,16 +204,28 @@ export class Preparer {
     }
   }
 
-  #reasonOf(error: unknown): Reason {
+  #reasonOf(thrown: unknown): Reason {
+    const error = firstOf(thrown);
     if (error instanceof PassThrough) return error.reason;
     if (error instanceof GantryError) {
       return { code: error.code, words: error.message.slice(0, reasonWordsMax) };
     }
+    if (isOfDisk(error)) return passThroughReasons.disk;
     if (!this.#stopping.signal.aborted) {
       this.#log.error({ code: passThroughReasons.engine.code, error }, 'the codec failed on an image');
     }
     return passThroughReasons.engine;
   }
+}
+
+/** Where closing the object failed as well, what went wrong before that. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+}
+
+/** What the disk could not read just now says nothing of the codec. */
+function isOfDisk(error: unknown): boolean {
+  return error instanceof GantryError ? error.kind === 'transient' : systemErrorCode(error) !== null;
 }
 
 function causeOf(error: unknown): string {

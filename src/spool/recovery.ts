@@ -204,12 +204,18 @@ async function missingObjects(parts: RecoveryParts, inLedger: ReadonlySet<Object
   if (missing.size === 0) return [];
   for await (const batch of parts.tombstones.read(log)) {
     const purged = batch.map((tombstone) => tombstone.objectId).filter((id) => missing.has(id));
-    if (purged.length > 0) await ledger.call('markPurged', purged);
+    if (purged.length > 0) await finishPurge(parts, purged);
     for (const id of purged) missing.delete(id);
   }
   if (await parts.volumeMissing()) throw volumeMissing();
   for (const id of await parts.standIn([...missing])) missing.delete(id);
   return [...missing];
+}
+
+/** The received objects are deleted; of the prepared ones that may not have been done yet. */
+async function finishPurge({ ledger, store }: RecoveryParts, purged: readonly ObjectId[]): Promise<void> {
+  await store.remove(await ledger.call('preparedIdsOf', purged));
+  await ledger.call('markPurged', purged);
 }
 
 /** Objects held as damaged or lost that are here and whole (a disk that was away, a file put back) go on. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { nodeDisk } from '../../src/base/disk.ts';
+import type { CodecOptions } from '../../src/spool/prepared.ts';
 import type { Spool } from '../../src/spool/spool.ts';
 import type { AdmitOutcome, DeliveryKey } from '../../src/spool/types.ts';
 import { type TemporaryDirectory } from '../fixtures/data-directory.ts';
@@ -14,7 +15,7 @@ import {
   testInstance,
   writeReceipts,
 } from '../fixtures/open-spool.ts';
-import { storedObjects, unfinishedObjects } from '../fixtures/stored-objects.ts';
+import { type Place, storedObjects, unfinishedObjects } from '../fixtures/stored-objects.ts';
 import { DurabilityAudit } from './durability-audit.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 import { Oracle, readSpool, safe, sha256 } from './oracle.ts';
@@ -44,8 +45,8 @@ export class Bench {
     return new Bench(path, (disk) => this.audit.forCopy(disk, path), this.oracle.copy());
   }
 
-  open(): Promise<OpenedSpool> {
-    return openSpool(this.path, { disk: this.audit, quietMs: 0 });
+  open(codec?: CodecOptions): Promise<OpenedSpool> {
+    return openSpool(this.path, { disk: this.audit, quietMs: 0, ...(codec === undefined ? {} : { codec }) });
   }
 
   /**
@@ -81,11 +82,15 @@ export class Bench {
       (one) => one.uid === admission.SOPInstanceUID && one.digest === digest,
     );
     if (own === undefined) throw new Error('acknowledged, and not in the spool');
-    for (const { path, from, to } of own.places) expect(this.audit.doubtsAbout(path, from, to)).toEqual([]);
+    this.expectDurableAt(own.places);
     const keys = join(this.path, 'keys');
     expect(this.audit.doubtsAbout(join(keys, 'root.key'))).toEqual([]);
     const keystores = ['keystore-a', 'keystore-b'].map((copy) => this.audit.doubtsAbout(join(keys, copy)));
     expect(keystores).toContainEqual([]);
+  }
+
+  expectDurableAt(places: readonly Place[]): void {
+    for (const { path, from, to } of places) expect(this.audit.doubtsAbout(path, from, to)).toEqual([]);
   }
 
   /** Ids of what is half received. */

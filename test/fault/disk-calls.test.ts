@@ -8,7 +8,7 @@ import { type TestInstance, testInstance } from '../fixtures/open-spool.ts';
 import { storedObjects } from '../fixtures/stored-objects.ts';
 import { Bench, deliverAll, memoryDirectory, oldest, verifyAll } from './bench.ts';
 import { campaign, say } from './campaign.ts';
-import type { DiskFault } from './faulty-disk.ts';
+import { type DiskFault, eventually } from './faulty-disk.ts';
 
 /*
  * Every call to the disk fails once, and fails from then on. `GANTRY_DISK_CALLS` sets how many calls are tried
@@ -69,20 +69,6 @@ async function intakeOpens(spool: Spool): Promise<void> {
   while (!spool.intakeGate().open) {
     if (performance.now() > deadline) throw new Error('intake stays closed');
     await delay(50);
-  }
-}
-
-/** Resolves once the check passes; rejects with what it says if it goes on failing. */
-async function eventually(check: () => void): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  for (;;) {
-    try {
-      check();
-      return;
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await delay(50);
-    }
   }
 }
 

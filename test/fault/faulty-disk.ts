@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Disk, DiskFile } from '../../src/base/disk.ts';
 
 /** What goes wrong, and when: the n-th call from now on. */
@@ -107,5 +108,19 @@ export class FaultyDisk implements Disk {
     if (!hit) return work();
     this.failed += 1;
     throw Object.assign(new Error(`${fault.code}: made to fail`), { code: fault.code });
+  }
+}
+
+/** Resolves once the check passes; rejects with what it says if it goes on failing. */
+export async function eventually(check: () => void, msMax = 15_000): Promise<void> {
+  const deadline = performance.now() + msMax;
+  for (;;) {
+    try {
+      check();
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(50);
+    }
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
 import { type Place, type StoredBytes, storedObjects } from '../fixtures/stored-objects.ts';
+import { receivedAgain } from './received-again.ts';
 
 interface Named {
   readonly SOPInstanceUID: string;
@@ -42,6 +43,9 @@ interface Kept {
   /** Where its bytes are. */
   readonly places: readonly Pick<Place, 'path'>[];
   readonly uid: string;
+  /** Transfer syntax. The same image in another is another object. */
+  readonly syntax: string;
+  readonly dataSet: Buffer;
   readonly digest: string;
   readonly conflict: boolean;
 }
@@ -49,7 +53,7 @@ interface Kept {
 /**
  * Remembers what senders sent and what they were told is safe, and judges what is left on the two disks: the
  * spool by FORMAT.md alone, the archive by its own files. Whatever was answered 0000 has to be in one of them,
- * byte for byte.
+ * byte for byte, or so that it comes out byte for byte once decompressed.
  */
 export class Oracle {
   readonly #offered = new Map<string, Set<string>>();
@@ -66,6 +70,11 @@ export class Oracle {
   acknowledged({ SOPInstanceUID, dataSet }: Named): void {
     this.acknowledgements += 1;
     add(this.#acknowledged, SOPInstanceUID, sha256(dataSet));
+  }
+
+  /** Whether these very bytes were sent under this UID. */
+  wasOffered(uid: string, dataSet: Buffer): boolean {
+    return this.#offered.get(uid)?.has(sha256(dataSet)) === true;
   }
 
   /** Different contents that were answered 0000. */
@@ -90,7 +99,8 @@ export class Oracle {
   /** Looks at both disks. The gateway need not be stopped, but nothing may be moving. */
   async judge(places: { dataDirectory: string; archiveDirectory: string | null }): Promise<Judgement> {
     const spool = readSpool(places.dataDirectory);
-    const archive = await readArchive(places.archiveDirectory);
+    spool.kept = await Promise.all(spool.kept.map(asReceived));
+    const archive = await Promise.all((await readArchive(places.archiveDirectory)).map(asReceived));
     const everywhere = [...spool.kept, ...archive];
     const found = new Set(everywhere.map(nameOf));
     const parked = new Set(spool.kept.filter(({ conflict }) => conflict).map(nameOf));
@@ -117,15 +127,13 @@ export class Oracle {
   }
 }
 
-interface InSpool {
+interface InSpool extends Kept {
   readonly places: readonly Place[];
-  /** The same bytes in another transfer syntax are another object. */
-  readonly syntax: string;
 }
 
 /** Every object that can be seen in the spool, opened to its end. */
 export function readSpool(dataDirectory: string): {
-  kept: (Kept & InSpool)[];
+  kept: InSpool[];
   half: string[];
 } {
   const kept: ReturnType<typeof readSpool>['kept'] = [];
@@ -142,7 +150,7 @@ export function readSpool(dataDirectory: string): {
   return { kept, half };
 }
 
-function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): Kept & InSpool {
+function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): InSpool {
   const { trailer, body } = openObject(sealed, keystore);
   const digest = sha256(body);
   if (trailer['dataSetSha256'] !== digest) throw new Error('the digest in the trailer is another');
@@ -150,8 +158,9 @@ function openKept({ sealed, places }: StoredBytes, keystore: OpenedKeystore): Ke
   return {
     places,
     uid: String(trailer['SOPInstanceUID']),
-    digest,
     syntax,
+    dataSet: body,
+    digest,
     conflict: trailer['conflict'] === true,
   };
 }
@@ -163,10 +172,18 @@ async function readArchive(directory: string | null): Promise<Kept[]> {
   const kept: Kept[] = [];
   for (const name of readdirSync(files)) {
     const path = join(files, name);
-    const { SOPInstanceUID: uid } = await readPart10Head(path);
-    kept.push({ places: [{ path }], uid, digest: sha256(await readDataSet(path)), conflict: false });
+    const { SOPInstanceUID: uid, TransferSyntaxUID: syntax } = await readPart10Head(path);
+    const dataSet = await readDataSet(path);
+    kept.push({ places: [{ path }], uid, syntax, dataSet, digest: sha256(dataSet), conflict: false });
   }
   return kept;
+}
+
+/** What does not come out as an image keeps the digest it has, which nobody ever sent. */
+async function asReceived<T extends Kept>(kept: T): Promise<T> {
+  const { syntax, dataSet } = kept;
+  const received = await receivedAgain(syntax, dataSet).catch(() => dataSet);
+  return received === dataSet ? kept : { ...kept, digest: sha256(received) };
 }
 
 function nameOf({ uid, digest }: Pick<Kept, 'uid' | 'digest'>): string {

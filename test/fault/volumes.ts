@@ -22,7 +22,10 @@ export interface TestVolume extends Disposable {
   vanish(): void;
 }
 
-/** Ext4 on a loop device. */
+export const fileSystems = ['ext4', 'xfs'] as const;
+export type FileSystem = (typeof fileSystems)[number];
+
+/** A file system on a loop device. */
 export interface LoopVolume extends TestVolume {
   /** What was not synced is gone; every write from now on fails until it is unmounted and mounted again. */
   cutPower(): void;
@@ -52,20 +55,20 @@ export function memoryVolume(path: string, megabytes: number): TestVolume {
 }
 
 /** On a disk image beside the mount point. */
-export function loopVolume(path: string, megabytes: number): LoopVolume {
+export function loopVolume(path: string, megabytes: number, fileSystem: FileSystem = 'ext4'): LoopVolume {
   const image = `${path}.image`;
   mkdirSync(path, { recursive: true });
   writeFileSync(image, '');
   truncateSync(image, megabytes * megabyte);
-  run('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=1,nodiscard', image]);
+  if (fileSystem === 'ext4') run('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=1,nodiscard', image]);
+  else run('mkfs.xfs', ['-q', '-K', image]);
   const device = run('losetup', ['--find', '--show', image]);
   const volume: LoopVolume = {
     path,
     mount: () => void run('mount', [device, path]),
     unmount: () => unmountSoon(path),
     vanish: () => void run('umount', ['-l', path]),
-    // EXT4_IOC_SHUTDOWN, flag 2: without writing the log first.
-    cutPower: () => void run('perl', ['-e', shutdown, path]),
+    cutPower: () => void run(...powerCut(path)),
     [Symbol.dispose]: () => {
       open.delete(volume);
       spawnSync('umount', ['-l', path]);
@@ -77,16 +80,29 @@ export function loopVolume(path: string, megabytes: number): LoopVolume {
   return volume;
 }
 
+/** The command that cuts the power of the volume mounted there, for whoever has to give it. */
+export function powerCut(path: string): [string, string[]] {
+  return ['perl', ['-e', shutdown, path]];
+}
+
+// EXT4_IOC_SHUTDOWN, which is XFS_IOC_GOINGDOWN too; flag 2: without writing the log first.
 const shutdown =
   'sysopen(my $d, $ARGV[0], 0) or die $!; my $flag = pack("I", 2); ioctl($d, 0x8004587d, $flag) or die $!';
 
+/** The smallest volume of each kind that its tools make. */
+const megabytesMin = { memory: 1, ext4: 16, xfs: 320 };
+
 /** Whether volumes of this kind can be made here; says so where not. */
-export function canMake(kind: 'memory' | 'loop', what: string): boolean {
+export function canMake(kind: 'memory' | 'loop' | FileSystem, what: string): boolean {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-mount-'));
   try {
-    using volume =
-      kind === 'memory' ? memoryVolume(join(directory, 'v'), 1) : loopVolume(join(directory, 'v'), 16);
-    if (kind === 'loop') (volume as LoopVolume).cutPower();
+    if (kind === 'memory') {
+      using _ = memoryVolume(join(directory, 'v'), megabytesMin.memory);
+      return true;
+    }
+    const fileSystem = kind === 'loop' ? 'ext4' : kind;
+    using volume = loopVolume(join(directory, 'v'), megabytesMin[fileSystem], fileSystem);
+    volume.cutPower();
     return true;
   } catch (error) {
     notice(what, `no such mounts can be made here (${error instanceof Error ? error.message : ''})`);
