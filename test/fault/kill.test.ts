@@ -83,7 +83,7 @@ it(
     load.aim(gateway.dicomPort);
     await load.stop();
     await load.sendRest(30_000);
-    const end = await gateway.until(({ queue }) => queue.instances === 0, 60_000);
+    const end = await gateway.until((status) => oracle.isAllSent(status), 60_000);
     expect(await gateway.stop()).toBe(0);
     expect(await oracle.judge(places)).toEqual(spotless);
     expect(end.totals).toMatchObject({ conflicts: oracle.conflicts, held: 0, quarantined: 0 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StatusReport } from '../../src/health/status.ts';
 import { type OpenedKeystore, openKeystore, openObject } from '../fixtures/independent-decryptor.ts';
 import { readDataSet, readPart10Head } from '../fixtures/send-files.ts';
 import { type Place, type StoredBytes, storedObjects } from '../fixtures/stored-objects.ts';
@@ -75,6 +76,11 @@ export class Oracle {
   /** Whether these very bytes were sent under this UID. */
   wasOffered(uid: string, dataSet: Buffer): boolean {
     return this.#offered.get(uid)?.has(sha256(dataSet)) === true;
+  }
+
+  /** Whether nothing waits any more. What was acknowledged last is entered a moment later: until then it waits too. */
+  isAllSent({ queue, totals }: Pick<StatusReport, 'queue' | 'totals'>): boolean {
+    return queue.instances === 0 && totals.received >= this.contents;
   }
 
   /** Different contents that were answered 0000. */

@@ -60,7 +60,7 @@ describe.skipIf(!canMake('loop', 'Power cuts'))('the power is cut', () => {
       load.aim(gateway.dicomPort);
       await load.stop();
       await load.sendRest(30_000);
-      const end = await gateway.until(({ queue }) => queue.instances === 0, 60_000);
+      const end = await gateway.until((status) => oracle.isAllSent(status), 60_000);
       expect(await gateway.stop()).toBe(0);
       expect(await oracle.judge(places)).toEqual(spotless);
       expect(end.totals).toMatchObject({ held: 0, quarantined: 0 });

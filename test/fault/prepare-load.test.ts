@@ -67,7 +67,7 @@ async function expectSpotlessEnd({ oracle, load, line, start, places }: Stage, w
   const gateway = await start();
   await load.stop();
   await load.sendRest(60_000);
-  const end = await gateway.until(({ queue }) => queue.instances === 0, 90_000);
+  const end = await gateway.until((status) => oracle.isAllSent(status), 90_000);
   expect(await gateway.stop()).toBe(0);
   expect(await oracle.judge(places)).toEqual(spotless);
   expect(end.totals).toMatchObject({ conflicts: oracle.conflicts, held: 0, quarantined: 0 });

@@ -103,7 +103,7 @@ const temporaryCongestion = {
 /** Everything arrives at the archive once it is up, and the oracle has nothing to say. */
 async function expectAllDelivered(gateway: GatewayProcess, archive: ArchiveProcess, oracle: Oracle) {
   if (!archive.isRunning) await archive.start();
-  await gateway.until(({ queue }) => queue.instances === 0, 90_000);
+  await gateway.until((status) => oracle.isAllSent(status), 90_000);
   const { dataDirectory } = gateway;
   expect(unfinishedObjects(dataDirectory)).toEqual([]);
   expect(await gateway.stop()).toBe(0);
