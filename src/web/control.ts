@@ -137,7 +137,7 @@ export class ControlServer {
     const { operator, tools, auth, log } = this.#options;
     const { destinations } = tools;
     const done = async (command: string, count: number, subject: string | null = null) => {
-      log.info({ command, count }, 'operator command done');
+      log.info({ command, count, ...(subject === null ? {} : { subject }) }, 'operator command done');
       await this.#note(command, subject);
       return { count };
     };

@@ -72,7 +72,7 @@ export function operatorRoutes(operator: Operator): ApiRoute[] {
     ...queueRoutes(operator),
     ...scrubRoutes(operator),
     ...receiptRoutes(operator),
-    ...bandwidthRoutes(operator),
+    ...lineRoutes(operator),
   ];
 }
 
@@ -123,6 +123,19 @@ function queueRoutes(operator: Operator): ApiRoute[] {
       selection,
     ),
     change('release', 'Sends held and quarantined deliveries after all.', selection),
+    apiRoute({
+      method: 'POST',
+      path: '/api/v1/queue/redirect',
+      role: 'technician',
+      summary: 'Sends what a destination that is not configured any more was to get to another one.',
+      request: z.strictObject({ destination, to: destination }),
+      response: count,
+      audit: 'QUEUE_RELEASE',
+      subject: (given) => `${given.destination} to ${given.to}`,
+      handle: async (given) => ({
+        count: await operator.release({ destination: given.destination }, given.to),
+      }),
+    }),
     change('discard', 'Gives deliveries up, for good.', namedSelection),
     apiRoute({
       method: 'POST',
@@ -245,8 +258,19 @@ function receiptRoutes(operator: Operator): ApiRoute[] {
   ];
 }
 
-function bandwidthRoutes(operator: Operator): ApiRoute[] {
+function lineRoutes(operator: Operator): ApiRoute[] {
   return [
+    apiRoute({
+      method: 'DELETE',
+      path: '/api/v1/abilities/:destination',
+      role: 'technician',
+      summary: 'Lets it be learned anew which transfer syntaxes a destination takes.',
+      request: z.strictObject({ destination }),
+      response: count,
+      audit: 'ABILITIES_FORGOTTEN',
+      subject: (given) => given.destination,
+      handle: async (given) => ({ count: await operator.forgetAbilities(given.destination) }),
+    }),
     apiRoute({
       method: 'GET',
       path: '/api/v1/bandwidth',

@@ -232,5 +232,5 @@ test('an address that is not that of a studies service is refused at once', () =
     );
   }
   const client = createDicomWebClient({ url: 'https://archive.example/dicom-web/studies/' });
-  expect(client.line()).toEqual({ tlsDaysLeft: null, bytesSent: 0, answeredAt: null });
+  expect(client.line()).toEqual({ tlsDaysLeft: null, bytesSent: 0, answeredAt: null, clockOffsetMs: null });
 });

@@ -258,7 +258,7 @@ describe.skipIf(!ready)('several destinations', { timeout: patienceMs }, () => {
       'discarded SENT_ELSEWHERE',
       'discarded SENT_ELSEWHERE',
     ]);
-    expect(without.lines.join('\n')).toMatch(/"command":"release","count":2,"to":"other"/);
+    expect(without.lines.join('\n')).toMatch(/"command":"QUEUE_RELEASE","count":2,"subject":"other"/);
     // Nothing is left of it; and what a configured one has is not moved.
     expect(await release('other')).toMatchObject({
       code: 0,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { fastify } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,13 +8,14 @@ import { registerApi } from '../../src/web/api-registrar.ts';
 import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { roles } from '../../src/web/api-route.ts';
 import { sendThrown } from '../../src/web/problem.ts';
+import { operatorRoutes } from '../../src/web/operator-routes.ts';
 import { webLimits } from '../../src/web/server.ts';
 import { toolRoutes, toolStreams } from '../../src/web/tool-routes.ts';
 import { storeAll } from '../e2e/store-all.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { gatewayBench } from '../fixtures/running-gateway.ts';
 
-type Method = 'GET' | 'POST' | 'PUT';
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 interface Api {
   readonly gateway: Gateway;
@@ -24,14 +26,13 @@ interface Api {
 }
 
 /** The calls on a server of their own, before the tools of a real gateway. A caller's token is its role. */
-async function startApi(config: object = {}): Promise<Api> {
-  const bench = gatewayBench();
+async function startApi(config: object = {}, bench = gatewayBench()): Promise<Api> {
   const gateway = await bench.start(config);
   const audited: AuditedAction[] = [];
   const app = fastify();
   app.setErrorHandler((error, _request, reply) => sendThrown(reply, error, silentLog));
   registerApi(app, {
-    routes: toolRoutes(gateway.tools),
+    routes: [...toolRoutes(gateway.tools), ...operatorRoutes(gateway.operator)],
     streams: toolStreams(gateway.tools),
     streamLimits: webLimits,
     identify: ({ bearer }) => {
@@ -143,6 +144,32 @@ describe('the calls behind the tools', { timeout: 60_000 }, () => {
       'DESTINATION_RESUMED nas',
       'LINE_TESTED nas',
       'TEST_STUDY_SENT nas',
+    ]);
+  });
+
+  test('what a removed destination was to get is sent to another one', async () => {
+    const bench = gatewayBench();
+    const nas = { type: 'folder', path: bench.folder };
+    const gone = { type: 'folder', path: join(bench.directory, 'not-there') };
+    const first = await bench.start({ destinations: { gone } });
+    await storeAll(first.ports.dicom, [ctSlice({ rows: 16, columns: 16, seed: 4 })]);
+    await bench.until(({ queue }) => queue.instances === 1);
+    await bench.stop();
+
+    const { ask, audited } = await startApi({ destinations: { nas } }, bench);
+    const redirect = async () => {
+      const body = { destination: 'gone', to: 'nas' };
+      return (await ask('technician', 'POST', '/api/v1/queue/redirect', body)).json();
+    };
+    expect(await redirect()).toEqual({ count: 1 });
+    await bench.until(({ destinations }) => destinations['nas']?.verified === 1);
+    expect(await redirect()).toEqual({ count: 0 });
+    const forgotten = await ask('technician', 'DELETE', '/api/v1/abilities/nas');
+    expect(await forgotten.json()).toEqual({ count: 0 });
+    expect(audited.map(({ event, subject }) => `${event} ${subject}`)).toEqual([
+      'QUEUE_RELEASE gone to nas',
+      'QUEUE_RELEASE gone to nas',
+      'ABILITIES_FORGOTTEN nas',
     ]);
   });
 
