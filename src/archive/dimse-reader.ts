@@ -120,28 +120,40 @@ export class DimseReader {
     const abort = (): void => this.#association?.abort();
     signal.addEventListener('abort', abort, { once: true });
     try {
-      if (this.#association === null || this.#association.failed) {
-        this.#association = await this.#associate([finding], this.#never.signal);
+      const kept = this.#association?.failed === false ? this.#association : null;
+      try {
+        return await this.#query(kept ?? (await this.#newAssociation()), keys);
+      } catch (error) {
+        // The PACS may have ended the kept one at just that moment: a question can be asked anew.
+        if (kept?.failed !== true || signal.aborted) throw error;
+        return await this.#query(await this.#newAssociation(), keys);
       }
-      const association = this.#association;
-      if (association.negotiated(studyRootFind, implicitVrLittleEndian)?.accepted !== true) {
-        await association.release();
-        return unsupported('DIMSE_NO_C_FIND');
-      }
-      const request = new dimse.requests.CFindRequest();
-      request.setDataset(new dimse.Dataset(keys));
-      const matches: Elements[] = [];
-      const status = await association.query(request, (response) => {
-        const elements = response.getDataset()?.getElements();
-        if (elements !== undefined && matches.push(elements) > matchesMax) association.abort();
-      });
-      return status === 0 ? matches : failureOf(status);
     } catch (error) {
       return notAsked(error, signal);
     } finally {
       signal.removeEventListener('abort', abort);
       this.#idle = setTimeout(() => void this.#association?.release(), this.#idleMs);
     }
+  }
+
+  async #newAssociation(): Promise<DimseAssociation> {
+    this.#association = await this.#associate([finding], this.#never.signal);
+    return this.#association;
+  }
+
+  async #query(association: DimseAssociation, keys: Elements): Promise<Elements[] | ReadFailure> {
+    if (association.negotiated(studyRootFind, implicitVrLittleEndian)?.accepted !== true) {
+      await association.release();
+      return unsupported('DIMSE_NO_C_FIND');
+    }
+    const request = new dimse.requests.CFindRequest();
+    request.setDataset(new dimse.Dataset(keys));
+    const matches: Elements[] = [];
+    const status = await association.query(request, (response) => {
+      const elements = response.getDataset()?.getElements();
+      if (elements !== undefined && matches.push(elements) > matchesMax) association.abort();
+    });
+    return status === 0 ? matches : failureOf(status);
   }
 }
 

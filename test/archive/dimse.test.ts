@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { part10Header } from '../../src/dicom/part10.ts';
 import { judge } from '../../src/forward/outcome.ts';
 import { itemOf } from '../contract/archive.ts';
 import { makeAuthority } from '../fixtures/certificates.ts';
-import { freePort, startStorescp } from '../fixtures/dcmtk-scp.ts';
+import { freePort, startDcmqrscp, startStorescp } from '../fixtures/dcmtk-scp.ts';
 import { ctSlice, type MadeInstance } from '../fixtures/dicom-objects.ts';
 import { listenMinimalScp, type MinimalScpOptions } from '../fixtures/minimal-scp.ts';
 
@@ -210,6 +211,34 @@ describe('a line that breaks', () => {
     const answer = await clientTo(port).store([itemOf(slice())], never);
     expect(answer).toEqual({ kind: 'failed', phase: 'unsent', code: 'DIMSE_PROTOCOL' });
   });
+});
+
+test('a PACS that ends the kept association just as it is asked is asked anew', async () => {
+  const pacs = await startDcmqrscp();
+  if (pacs === null) return;
+  stack.push(() => pacs.stop());
+  // PS3.8 §9.3.1: type 4 is P-DATA-TF. The first question of each connection is let through, the second ends it.
+  let connections = 0;
+  const relay = createServer((near) => {
+    connections += 1;
+    let questions = 0;
+    const far = connect(pacs.port, '127.0.0.1');
+    near.on('data', (bytes) => {
+      if (bytes[0] === 4 && (questions += 1) > 1) near.resetAndDestroy();
+      else far.write(bytes);
+    });
+    far.pipe(near);
+    near.on('error', () => far.destroy()).on('close', () => far.destroy());
+    far.on('error', () => near.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  stack.push(async () => void relay.close());
+  const { port } = relay.address() as AddressInfo;
+  const client = clientTo(port);
+  const unknown = slice();
+  for (let time = 0; time < 3; time += 1)
+    expect(await client.find(unknown, never)).toEqual({ kind: 'absent' });
+  expect(connections).toBeGreaterThan(1);
 });
 
 test('a large object is read no faster than the peer takes it', async () => {
