@@ -199,7 +199,6 @@ describe('a line that breaks', () => {
   });
 
   test('by what is no DICOM at all', async () => {
-    const { createServer } = await import('node:net');
     const server = createServer((socket) => {
       socket.on('error', () => undefined).resume();
       socket.write(Buffer.alloc(4096, 0xff));
