@@ -36,31 +36,40 @@ export interface AccessHouse {
 
 /** Opens users, tokens and the audit log of a data directory. */
 export async function openAccess(store: Store): Promise<AccessHouse> {
-  const { disk, keyring, clock, log, current, dataDirectory } = store;
-  const { config } = current;
+  const { disk, keyring, clock, log, dataDirectory } = store;
   const audit = new AuditLog(auditFiles(store), clock, log);
   await audit.start();
   const place = { path: join(dataDirectory, 'access', 'state'), purpose: 'access', bytesMax: mebibyte };
   const accessStore = new AccessStore(new SealedFile(disk, keyring, place));
   await accessStore.open(log);
   const sessions = new Sessions(clock);
-  const keys: Record<string, KeyObject> = {
+  const keys = (): Record<string, KeyObject> => ({
     ...Object.fromEntries(
-      Object.entries(config.access.technicianKeys).map(([name, text]) => [name, technicianKey(text)]),
+      Object.entries(store.current.config.access.technicianKeys).map(([name, text]) => [
+        name,
+        technicianKey(text),
+      ]),
     ),
     [ownKeyName]: createPublicKey(keyring.signingKey),
-  };
+  });
   const access = new Access({
     store: accessStore,
     sessions,
     limiter: new SignInLimiter(clock),
     passwords: new Passwords(),
-    configured: config.users,
-    checkCode: (code) => checkTechnicianCode(code, keys, keyring.boxId, clock.now()),
+    get configured() {
+      return store.current.config.users;
+    },
+    checkCode: (code) => checkTechnicianCode(code, keys(), keyring.boxId, clock.now()),
     audit: (action) => audit.add(action),
     clock,
   });
-  const source = { box: keyring.boxId, site: config.site.name };
+  const source = {
+    box: keyring.boxId,
+    get site() {
+      return store.current.config.site.name;
+    },
+  };
   const pairingCode = await access.pairing.start().catch((error: unknown) => {
     log.error({ code: 'PAIRING_START', error }, 'no pairing code could be made');
     return null;
@@ -107,15 +116,14 @@ function auditFiles({ disk, keyring, dataDirectory }: Store): AuditFiles {
   };
 }
 
-/** Sends the audit log on, where the configuration says so. */
+/** Sends the audit log on, where the configuration says so. @returns what ends it; null where nothing is sent */
 export async function startSyslog(
   store: Store,
   { audit }: AccessHouse,
-  stack: AsyncDisposableStack,
-): Promise<void> {
+): Promise<(() => Promise<void> | void) | null> {
   const { disk, keyring, current, dataDirectory, log } = store;
   const { syslog } = current.config.audit;
-  if (syslog === null) return;
+  if (syslog === null) return null;
   const { AuditSyslog } = await import('./web/audit-syslog.ts');
   const place = { path: join(dataDirectory, 'audit', 'sent'), purpose: 'audit-sent', bytesMax: 1024 };
   const file = new SealedFile(disk, keyring, place);
@@ -131,7 +139,7 @@ export async function startSyslog(
     log,
   });
   sender.start();
-  stack.defer(() => sender.stop());
+  return () => sender.stop();
 }
 
 /** What `users` of the configuration keeps of a password. */

@@ -25,11 +25,11 @@ export interface CodecConnection {
 
 /** The codec room. Nothing runs, and no engine is loaded, before there is work. */
 export class Codec {
-  readonly #pool: CodecPool;
-  readonly #decider: CompressionDecider;
+  #pool: CodecPool;
+  #decider: CompressionDecider;
   readonly #tally = new CodecTally();
-  readonly #config: Config['compression'];
-  readonly #workersMax: number;
+  #config: Config['compression'];
+  #workersMax: number;
   readonly #clock: Clock;
   readonly #log: Log;
   #connection: CodecConnection | null = null;
@@ -41,14 +41,34 @@ export class Codec {
     this.#config = compression;
     this.#clock = clock;
     this.#log = log;
-    this.#workersMax = compression.workers ?? Math.max(2, availableParallelism() - 1);
+    this.#workersMax = workersOf(compression);
     this.#decider = new CompressionDecider({ mode: compression.mode, workers: this.#workersMax });
-    this.#pool = new CodecPool({
+    this.#pool = this.#newPool();
+  }
+
+  /** Goes on under other settings: what is under way is taken up again under them. */
+  async reconfigure({ compression }: Pick<Config, 'compression'>): Promise<void> {
+    const connection = this.#connection;
+    const stopped = this.#preparer?.stop();
+    await this.#pool.stop();
+    await stopped;
+    this.#config = compression;
+    this.#workersMax = workersOf(compression);
+    this.#decider = new CompressionDecider({ mode: compression.mode, workers: this.#workersMax });
+    this.#pool = this.#newPool();
+    if (connection !== null && !this.#stopped) this.start(connection);
+  }
+
+  #newPool(): CodecPool {
+    return new CodecPool({
       workersMax: this.#workersMax,
       idleMs,
       threadFailed: (cause) => {
         this.#threadFailures += 1;
-        log.warn({ room: 'codec', code: 'CODEC_THREAD', cause }, 'a codec thread failed and is replaced');
+        this.#log.warn(
+          { room: 'codec', code: 'CODEC_THREAD', cause },
+          'a codec thread failed and is replaced',
+        );
       },
     });
   }
@@ -125,6 +145,10 @@ export class Codec {
       decisions: this.#decider.decisions(),
     };
   }
+}
+
+function workersOf({ workers }: Config['compression']): number {
+  return workers ?? Math.max(2, availableParallelism() - 1);
 }
 
 function restoreFailed(cause: unknown): GantryError {

@@ -5,25 +5,24 @@ import { noticeChannels } from './health/notice-channels.ts';
 import { Notifier, toldNote } from './health/notifier.ts';
 import type { StatusReport } from './health/status.ts';
 
-/** Tells people of trouble, where that is configured, until the stack ends it. */
+/** Tells people of trouble, where that is configured. @returns what ends it; null where nobody is told */
 export async function startNotifier(
   store: Store,
   status: () => Promise<StatusReport>,
-  stack: AsyncDisposableStack,
-): Promise<void> {
+): Promise<(() => Promise<void>) | null> {
   const { notify, site } = store.current.config;
   const channels = noticeChannels(notify);
-  if (channels.length === 0) return;
+  if (channels.length === 0) return null;
   const { clock, log } = store;
   const note = await openNote(store, 'told', toldNote);
   const notifier = new Notifier({ status, channels, note, clock, log, holdMs: notify.holdSeconds * 1000 });
   notifier.start();
-  stack.defer(() => notifier.stop());
-  if (notify.digest === null) return;
+  if (notify.digest === null) return async () => notifier.stop();
   const options = { timezone: site.timeZone, logger: cronLogger(log), unref: true };
   const task = createTask(notify.digest, () => notifier.digest(), options);
   void task.start();
-  stack.defer(async () => {
+  return async () => {
     await task.destroy();
-  });
+    await notifier.stop();
+  };
 }

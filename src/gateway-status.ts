@@ -48,7 +48,8 @@ export class StatusGatherer {
   readonly #parts: StatusParts;
   readonly #startedAt: number;
   readonly #events: EventLog;
-  readonly #today: Today;
+  #today: Today;
+  #timeZone: string;
   #begun: Promise<void> | null = null;
   #looking: NodeJS.Timeout | null = null;
   #samples: readonly DiskSample[] = [];
@@ -59,7 +60,8 @@ export class StatusGatherer {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
     this.#events = new EventLog(new Date(this.#startedAt).toISOString());
-    this.#today = new Today(parts.current().config.site.timeZone);
+    this.#timeZone = parts.current().config.site.timeZone;
+    this.#today = new Today(this.#timeZone);
   }
 
   /** Looks now and then, whoever else asks. */
@@ -146,6 +148,11 @@ export class StatusGatherer {
     const all = new Map<string, number>();
     for (const [name, one] of Object.entries(counts.modalities)) all.set(`+${name}`, one.received);
     for (const [name, one] of Object.entries(counts.unknownCallers)) all.set(`-${name}`, one.received);
+    if (current().config.site.timeZone !== this.#timeZone) {
+      this.#timeZone = current().config.site.timeZone;
+      this.#today = new Today(this.#timeZone);
+      this.#begun = null;
+    }
     this.#begun ??= spool
       .receivedSince(startOfDay(clock.now(), current().config.site.timeZone))
       .then((rows) => {

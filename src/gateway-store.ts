@@ -86,6 +86,14 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const { config } = configStore.current();
   const codec = new Codec(config, clock, log);
   const spool = new Spool({
+    ...spoolOptions(() => configStore.current().config, clock),
+    preparedBytes: config.spool.preparedBytes,
+    get reserveBytes() {
+      return configStore.current().config.spool.reserveBytes;
+    },
+    get replacesReceived() {
+      return configStore.current().config.compression.atRest;
+    },
     disk,
     codec,
     clock,
@@ -93,7 +101,6 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     keyring,
     dataDirectory,
     died,
-    ...spoolOptions(config, () => configStore.current().config, clock),
   });
   await spool.start();
   stack.defer(() => spool.stop());
@@ -186,7 +193,7 @@ function hasConfig(store: ConfigStore): boolean {
 }
 
 /** Fingerprints of the destinations' settings. */
-function settingsOf({ destinations }: Config): Record<string, string> {
+export function settingsOf({ destinations }: Config): Record<string, string> {
   return Object.fromEntries(
     Object.entries(destinations).map(([name, settings]) => [
       name,
@@ -195,16 +202,20 @@ function settingsOf({ destinations }: Config): Record<string, string> {
   );
 }
 
-/** @param current modalities change while the gateway runs; routes and destinations do not */
-function spoolOptions(config: Config, current: () => Config, clock: Clock) {
-  const routes = config.routes as Routes;
-  const router = new Router(routes, Object.keys(config.destinations), config.site.timeZone);
+/** @param current all of it changes while the gateway runs */
+function spoolOptions(current: () => Config, clock: Clock) {
+  let routed: { readonly config: Config; readonly router: Router } | null = null;
+  const router = (): Router => {
+    const config = current();
+    if (routed?.config !== config) {
+      const names = Object.keys(config.destinations);
+      routed = { config, router: new Router(config.routes as Routes, names, config.site.timeZone) };
+    }
+    return routed.router;
+  };
   return {
-    reserveBytes: config.spool.reserveBytes,
-    preparedBytes: config.spool.preparedBytes,
-    replacesReceived: config.compression.atRest,
     destinationsOf: (facts: AdmissionFacts, found: DataSetFacts) =>
-      router.destinationsOf({ ...facts, ...found }, clock.now()),
+      router().destinationsOf({ ...facts, ...found }, clock.now()),
     quietMs: (modalityName: string | null) => {
       const modality = modalityName === null ? undefined : current().modalities[modalityName];
       return modality === undefined ? defaultQuietMs : modality.settleSeconds * 1000;

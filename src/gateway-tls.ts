@@ -5,25 +5,54 @@ import {
   ownCertificate,
   problemReport,
 } from './gateway-own-certificate.ts';
+import { type LivePart, replaceable } from './gateway-live.ts';
 import type { Store } from './gateway-store.ts';
 import type { TlsReport } from './health/status.ts';
 import type { IntakeListener } from './intake/listener.ts';
-import { TlsPort } from './intake/tls-port.ts';
+import { TlsPort, type TlsPortOptions } from './intake/tls-port.ts';
 
-/** The DICOM TLS port as configured, or null where it is off. */
-export function createTlsPort(store: Store, listener: IntakeListener): TlsPort | null {
-  const { clock, log, current } = store;
-  const { intake, modalities } = current.config;
+/** DICOM over TLS as configured; the port is null where it is off. */
+export class TlsIntake {
+  port: TlsPort | null = null;
+  readonly #store: Store;
+  readonly #listener: IntakeListener;
+
+  constructor(store: Store, listener: IntakeListener) {
+    this.#store = store;
+    this.#listener = listener;
+  }
+
+  /** Opens it after the port in clear, which does not wait for it; associations go on when it is closed. */
+  start(stack: AsyncDisposableStack): Promise<LivePart> {
+    const about = { name: 'DICOM TLS port', settings: tlsOptions };
+    return replaceable(about, this.#store.current.config, stack, async (config) => {
+      const options = tlsOptions(config);
+      if (options === null) return null;
+      const port = this.#create(options);
+      this.port = port;
+      await port.start();
+      return () => {
+        this.port = null;
+        port.stop();
+      };
+    });
+  }
+
+  #create(options: TlsPortOptions): TlsPort {
+    const { clock, log } = this.#store;
+    const own = () => ownCertificate(this.#store, dicomCertificate);
+    return new TlsPort(options, { doorway: this.#listener, clock, log, ownCertificate: own });
+  }
+}
+
+function tlsOptions({ intake, modalities }: Config): TlsPortOptions | null {
   if (intake.tls === null) return null;
   const bound = Object.values(modalities).some(({ certificate }) => certificate !== null);
-  return new TlsPort(
-    {
-      ...intake.tls,
-      host: intake.tls.host ?? intake.host,
-      asksForCertificates: bound || clientCertificateRequired(intake),
-    },
-    { doorway: listener, clock, log, ownCertificate: () => ownCertificate(store, dicomCertificate) },
-  );
+  return {
+    ...intake.tls,
+    host: intake.tls.host ?? intake.host,
+    asksForCertificates: bound || clientCertificateRequired(intake),
+  };
 }
 
 export function clientCertificateRequired({ tls }: Config['intake']): boolean {

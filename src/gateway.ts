@@ -1,23 +1,22 @@
-import { createPublicKey } from 'node:crypto';
 import { version } from './base/version.ts';
-import { Destination } from './gateway-destination.ts';
-import { intakeOptions } from './gateway-intake.ts';
+import type { Config } from './config/schema.ts';
+import { startReceipts, startRetention } from './gateway-background.ts';
+import type { Destination } from './gateway-destination.ts';
+import { Destinations } from './gateway-destinations.ts';
+import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
+import { IntakeDoors, intakeOptions } from './gateway-intake.ts';
 import { NetworkWatch } from './gateway-network.ts';
 import { createMetricsText, type MetricsText } from './gateway-metrics.ts';
 import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
 import { StatusGatherer } from './gateway-status.ts';
-import { defaultQuietMs, openStore, type Store, type StoreOptions } from './gateway-store.ts';
+import { openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTools } from './gateway-tools.ts';
-import { createTlsPort, tlsReport } from './gateway-tls.ts';
+import { TlsIntake, tlsReport } from './gateway-tls.ts';
 import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
-import type { TlsPort } from './intake/tls-port.ts';
-import { createReceiptSigner } from './proof/receipt.ts';
-import { ReceiptWriter } from './proof/receipt-writer.ts';
-import { Retention } from './proof/retention.ts';
 import type { Operator } from './web/operator.ts';
 import type { Tools } from './web/tools.ts';
 
@@ -34,33 +33,20 @@ export interface GatewayPorts {
 
 /** A running gateway: the only place that knows all rooms. Built in flow order, stopped back up. */
 export class Gateway {
-  readonly ports: GatewayPorts;
-  readonly aeTitle: string;
   readonly operator: Operator;
   readonly tools: Tools;
-  readonly #status: StatusGatherer;
-  readonly #tlsPort: TlsPort | null;
+  readonly #store: Store;
+  readonly #rooms: Rooms;
   readonly #web: Web;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: {
-    ports: GatewayPorts;
-    aeTitle: string;
-    operator: Operator;
-    tools: Tools;
-    status: StatusGatherer;
-    tlsPort: TlsPort | null;
-    web: Web;
-    stack: AsyncDisposableStack;
-  }) {
-    this.ports = parts.ports;
-    this.aeTitle = parts.aeTitle;
-    this.operator = parts.operator;
-    this.tools = parts.tools;
-    this.#status = parts.status;
-    this.#tlsPort = parts.tlsPort;
-    this.#web = parts.web;
-    this.#stack = parts.stack;
+  private constructor(store: Store, rooms: Rooms, web: Web, stack: AsyncDisposableStack) {
+    this.operator = rooms.operator;
+    this.tools = rooms.tools;
+    this.#store = store;
+    this.#rooms = rooms;
+    this.#web = web;
+    this.#stack = stack;
   }
 
   /**
@@ -70,34 +56,47 @@ export class Gateway {
   static async start(options: StoreOptions): Promise<Gateway> {
     await using stack = new AsyncDisposableStack();
     const store = await openStore(options, stack);
-    const parts = await startRooms(store, stack);
-    const { status, operator, tools, tlsPort } = parts;
-    const web = await startWeb(store, parts, stack);
-    parts.webReport = () => web.report();
-    const { port } = await startIntake(parts.listener, stack);
-    parts.bound(port);
-    const dicomTls = await startTls(tlsPort, stack);
-    await startNotifier(store, () => status.report(), stack);
+    const rooms = await startRooms(store, stack);
+    const web = await startWeb(store, rooms, stack);
+    rooms.webReport = () => web.report();
+    await rooms.doors.start();
+    stack.defer(() => rooms.listener.stop(associationGraceMs));
+    const tls = await rooms.tls.start(stack);
+    const about = { name: 'messages', settings: ({ notify, site }: Config) => [notify, site.timeZone] };
+    const notifier = await replaceable(about, store.current.config, stack, () =>
+      startNotifier(store, () => rooms.status.report()),
+    );
     await web.startHttps();
-    return new Gateway({
-      ports: { dicom: port, dicomTls, web: web.port, webHttps: web.httpsPort() },
-      aeTitle: store.current.config.intake.aeTitle,
-      operator,
-      tools,
-      status,
-      tlsPort,
-      web,
-      stack: stack.move(),
-    });
+    const { config } = store.current;
+    rooms.live = new LiveParts(
+      [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier],
+      config,
+    );
+    return new Gateway(store, rooms, web, stack.move());
+  }
+
+  get ports(): GatewayPorts {
+    const { doors, tls } = this.#rooms;
+    const state = tls.port?.state();
+    return {
+      dicom: doors.port ?? this.#store.current.config.intake.port,
+      dicomTls: state?.open === true ? state.port : null,
+      web: this.#web.port,
+      webHttps: this.#web.httpsPort(),
+    };
+  }
+
+  get aeTitle(): string {
+    return this.#store.current.config.intake.aeTitle;
   }
 
   status(): Promise<StatusReport> {
-    return this.#status.report();
+    return this.#rooms.status.report();
   }
 
   /** Looks at once whether certificate files have changed; associations that are open go on. */
   reloadCertificates(): void {
-    this.#tlsPort?.refresh();
+    this.#rooms.tls.port?.refresh();
     this.#web.refreshCertificate();
   }
 
@@ -109,74 +108,53 @@ export class Gateway {
 
 export interface Rooms {
   readonly listener: IntakeListener;
-  readonly tlsPort: TlsPort | null;
+  readonly doors: IntakeDoors;
+  readonly tls: TlsIntake;
   readonly destinations: readonly Destination[];
   readonly status: StatusGatherer;
   readonly operator: Operator;
   readonly tools: Tools;
   readonly metrics: MetricsText;
-  bound(port: number): void;
+  /** What takes other settings while it runs. */
+  readonly parts: readonly LivePart[];
+  /** All of it, once everything has started. */
+  live: LiveParts | null;
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
 }
 
 /** Everything behind the DICOM port that works by itself. */
 async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Rooms> {
-  const { spool, clock, log, keyring, receipts, configStore, pauses } = store;
+  const { spool, clock, log, keyring, receipts } = store;
   const { config } = store.current;
-  const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
-  const destinations = Object.entries(config.destinations).map(
-    ([name, destination]) => new Destination(name, destination, { spool, clock, log, site, pauses }),
-  );
-  for (const destination of destinations) {
-    destination.start();
-    stack.defer(() => destination.stop());
-  }
+  const atWork = new Destinations(store, stack);
+  const destinations = atWork.list;
   const { codec } = store;
   codec.start({
     spool: spool.codec,
     goodput: (name) => destinations.find((one) => one.name === name)?.goodput() ?? null,
   });
   stack.defer(() => codec.stop());
+  const compression: LivePart = {
+    name: 'compression',
+    settings: ({ compression: { atRest: _, ...settings } }) => settings,
+    change: (next) => codec.reconfigure(next),
+  };
   spool.atRest.start();
   stack.defer(() => spool.atRest.stop());
-  const publicKey = createPublicKey(keyring.signingKey);
-  const writer = new ReceiptWriter({
-    spool,
-    store: receipts,
-    signer: createReceiptSigner(keyring.signingKey, keyring.boxId),
-    publicKey,
-    site: config.site.name,
-    box: keyring.boxId,
-    quietMsMax: Math.max(
-      defaultQuietMs,
-      ...Object.values(config.modalities).map((one) => one.settleSeconds * 1000),
-    ),
-    clock,
-    log,
-  });
-  writer.start();
-  stack.defer(() => writer.stop());
-  const { purgeSchedule, keepVerifiedHours } = config.spool;
-  const { timeZone } = config.site;
-  const retention = new Retention({
-    spool,
-    schedule: purgeSchedule,
-    timeZone,
-    keepVerifiedHours,
-    clock,
-    log,
-  });
-  retention.start();
-  stack.defer(() => retention.stop());
+  const parts = [
+    atWork.part(),
+    compression,
+    await startReceipts(store, stack),
+    await startRetention(store, stack),
+  ];
   const probes = new Probes({ log });
   probes.start();
   stack.defer(() => probes.stop());
   const listener = new IntakeListener(intakeOptions(config), { spool, clock, log });
-  const tlsPort = createTlsPort(store, listener);
-  stack.defer(configStore.onChange(() => listener.reconfigure(intakeOptions(store.current.config))));
+  const doors = await IntakeDoors.open(store, listener, stack);
+  const tls = new TlsIntake(store, listener);
   const network = await NetworkWatch.start(store, { listener, destinations }, stack);
-  let port = config.intake.port;
   let rooms: Rooms | null = null;
   const status = new StatusGatherer({
     clock,
@@ -190,8 +168,8 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     destinations,
     network,
     probes,
-    port: () => port,
-    tls: () => (tlsPort === null ? null : tlsReport(tlsPort, store)),
+    port: () => doors.port ?? store.current.config.intake.port,
+    tls: () => (tls.port === null ? null : tlsReport(tls.port, store)),
     compression: (atRest) => store.codec.report(atRest),
     web: () => rooms?.webReport() ?? { https: null },
   });
@@ -200,9 +178,12 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
   stack.defer(() => status.stop());
   rooms = {
     listener,
-    tlsPort,
+    doors,
+    tls,
     destinations,
     status,
+    parts,
+    live: null,
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
     tools: await createTools({
@@ -213,25 +194,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
       status: () => status.report(),
       metrics: async () => (await metrics()).text,
     }),
-    bound: (at) => {
-      port = at;
-    },
     webReport: () => ({ https: null }),
   };
   return rooms;
-}
-
-async function startIntake(listener: IntakeListener, stack: AsyncDisposableStack): Promise<{ port: number }> {
-  const bound = await listener.start();
-  stack.defer(() => listener.stop(associationGraceMs));
-  return bound;
-}
-
-/** After the port in clear, which does not wait for it. */
-async function startTls(tlsPort: TlsPort | null, stack: AsyncDisposableStack): Promise<number | null> {
-  if (tlsPort === null) return null;
-  await tlsPort.start();
-  stack.defer(() => tlsPort.stop());
-  const { open, port } = tlsPort.state();
-  return open ? port : null;
 }

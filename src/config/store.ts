@@ -19,7 +19,7 @@ export interface SealedFile {
 interface StoredDocument {
   /** Counts imports and changes; 0 before the first. */
   readonly generation: number;
-  /** SHA-256 (hex) of the file last imported; null before the first. */
+  /** SHA-256 (hex) of the `--config` file last imported; null before the first. */
   readonly importedFileSha256: string | null;
   /** Milliseconds since the epoch. */
   readonly importedAt: number | null;
@@ -31,17 +31,34 @@ interface StoredDocument {
   readonly changedAt?: number | null;
   /** Changes that the last import undid. */
   readonly undone?: readonly string[];
+  /** Where the document came from; files of old versions have it from a file. */
+  readonly source?: 'file' | 'central';
 }
 
 export interface CurrentConfig {
   readonly config: Config;
   readonly generation: number;
-  /** What made this generation: a `--config` file, or a change made on the page. */
-  readonly origin: 'file' | 'page';
+  /** What made this generation: a file, a change made on the page, or central IT. */
+  readonly origin: ConfigOrigin;
+  /** Entries set on this box, as paths such as `['modalities', 'ct1']`. */
+  readonly changes: readonly ConfigPath[];
+  /** In use to be tried: gone when it is dropped, or the process ends, before it is kept. */
+  readonly onTrial: boolean;
   /** Milliseconds since the epoch. */
   readonly changedAt: number | null;
   /** What was changed on the page and is not so any more, because the file imported last says otherwise. */
   readonly undone: readonly string[];
+}
+
+export type ConfigOrigin = 'file' | 'page' | 'central';
+
+/** A whole document to be tried, checked already. */
+export interface TrialDocument {
+  readonly document: RawDocument;
+  readonly config: Config;
+  readonly source: 'file' | 'central';
+  /** Entries set on this box that the document holds. */
+  readonly changes: readonly ConfigPath[];
 }
 
 /** A section of the document and the name of an entry in it. */
@@ -96,6 +113,7 @@ export class ConfigStore {
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
   #parsed: Config | null = null;
+  #trial: (TrialDocument & { readonly at: number }) | null = null;
   /** One change after the other: each sees what the one before it made. */
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -140,6 +158,7 @@ export class ConfigStore {
         changes: [],
         changedAt: now,
         undone: undoneBy(document, before),
+        source: 'file',
       },
       checked.config,
     );
@@ -162,27 +181,64 @@ export class ConfigStore {
     // Asked here as well: zod leaves out a key such as "__proto__" in silence.
     if (!entryName.safeParse(name).success) throw changeInvalid([unusableName]);
     const before = this.#database.data;
-    const document = (before.config ?? {}) as RawDocument;
-    const entries = (document[section] ?? {}) as RawDocument;
-    const entry = edit(Object.hasOwn(entries, name) ? entries[name] : undefined);
-    const next = { ...document, [section]: { ...entries, [name]: entry } };
-    const parsed = parseConfig(next);
-    if (!parsed.ok) throw changeInvalid(parsed.problems);
-    const others = (before.changes ?? []).filter(([one, other]) => one !== section || other !== name);
+    const path = [section, name] as const;
+    const next = edited(before.config, path, edit);
+    // What is being tried gets it as well: a device let in meanwhile stays let in, whatever becomes of the trial.
+    const trial = this.#trial;
+    const tried = trial && edited(trial.document, path, edit);
     await this.#replace(
       {
         ...before,
         generation: before.generation + 1,
-        config: next,
-        changes: [...others, [section, name]],
+        config: next.document,
+        changes: withPath(before.changes ?? [], path),
         changedAt: this.#clock.now(),
       },
-      parsed.config,
+      next.config,
+      trial && tried && { ...trial, ...tried, changes: withPath(trial.changes, path) },
     );
     return this.current();
   }
 
-  async #replace(next: StoredDocument, config: Config): Promise<void> {
+  /**
+   * Puts a document in use without keeping it: the stored one is in use again when it is dropped, or this process
+   * ends. Told to {@link onChange}.
+   */
+  tryOut(trial: TrialDocument): void {
+    this.#trial = { ...trial, at: this.#clock.now() };
+    this.#tell();
+  }
+
+  /** Back to the stored document; told to {@link onChange}. */
+  dropTrial(): void {
+    if (this.#trial === null) return;
+    this.#trial = null;
+    this.#tell();
+  }
+
+  /** Keeps what is being tried, durably; from then on it is the stored document. */
+  keepTrial(): Promise<CurrentConfig> {
+    const kept = this.#changing.then(() => this.#keepTrial());
+    this.#changing = kept.catch(() => undefined);
+    return kept;
+  }
+
+  async #keepTrial(): Promise<CurrentConfig> {
+    const trial = this.#trial;
+    if (trial === null) throw new Error('there is no trial to keep');
+    const before = this.#database.data;
+    const { document, config, source, changes, at } = trial;
+    const generation = before.generation + 1;
+    await this.#replace(
+      { ...before, generation, config: document, source, changes, changedAt: at, undone: [] },
+      config,
+      null,
+    );
+    return this.current();
+  }
+
+  /** @param trial what is being tried from then on */
+  async #replace(next: StoredDocument, config: Config, trial = this.#trial): Promise<void> {
     const before = this.#database.data;
     this.#database.data = next;
     try {
@@ -192,6 +248,11 @@ export class ConfigStore {
       throw error;
     }
     this.#parsed = config;
+    this.#trial = trial;
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -203,21 +264,52 @@ export class ConfigStore {
 
   /** The document in use as it was written, without defaults. Null before the first import. */
   document(): RawDocument | null {
-    return this.#database.data.config as RawDocument | null;
+    return this.#trial?.document ?? (this.#database.data.config as RawDocument | null);
   }
 
   /** @throws GantryError CONFIG_MISSING before the first import, CONFIG_OUTDATED after an upgrade that broke it */
   current(): CurrentConfig {
-    const { generation, config, changes = [], changedAt, importedAt, undone = [] } = this.#database.data;
+    const {
+      generation,
+      config,
+      changes = [],
+      changedAt,
+      importedAt,
+      undone = [],
+      source,
+    } = this.#database.data;
+    const trial = this.#trial;
+    if (trial !== null) {
+      const origin = trial.source;
+      const shown = { origin, changedAt: trial.at, undone: [], changes: trial.changes, onTrial: true };
+      return { config: trial.config, generation: generation + 1, ...shown };
+    }
     if (this.#parsed === null) throw config === null ? configMissing() : configOutdated();
     return {
       config: this.#parsed,
       generation,
-      origin: changes.length > 0 ? 'page' : 'file',
+      origin: source === 'central' ? source : changes.length > 0 ? 'page' : 'file',
+      changes,
+      onTrial: false,
       changedAt: changedAt ?? importedAt,
       undone,
     };
   }
+}
+
+/** @throws GantryError CONFIG_CHANGE_INVALID where the whole would not be valid */
+function edited(from: unknown, [section, name]: ConfigPath, edit: (entry: unknown) => unknown) {
+  const document = (from ?? {}) as RawDocument;
+  const entries = (document[section] ?? {}) as RawDocument;
+  const entry = edit(Object.hasOwn(entries, name) ? entries[name] : undefined);
+  const next: RawDocument = { ...document, [section]: { ...entries, [name]: entry } };
+  const parsed = parseConfig(next);
+  if (!parsed.ok) throw changeInvalid(parsed.problems);
+  return { document: next, config: parsed.config };
+}
+
+function withPath(paths: readonly ConfigPath[], path: ConfigPath): ConfigPath[] {
+  return [...paths.filter(([section, name]) => section !== path[0] || name !== path[1]), path];
 }
 
 /** What was changed on the page and stands differently, or not at all, in a file that is imported. */
@@ -280,8 +372,8 @@ function readDocument(plain: Buffer): StoredDocument | null {
   const { generation, importedFileSha256, importedAt, config } = stored;
   if (
     typeof generation !== 'number' ||
-    typeof importedFileSha256 !== 'string' ||
-    typeof importedAt !== 'number'
+    (typeof importedFileSha256 !== 'string' && importedFileSha256 !== null) ||
+    (typeof importedAt !== 'number' && importedAt !== null)
   )
     return null;
   return { ...stored, generation, importedFileSha256, importedAt, config: config ?? null };

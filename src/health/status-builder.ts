@@ -22,7 +22,7 @@ export interface StatusInputs {
   readonly site: StatusReport['site'];
   readonly config: {
     readonly generation: number;
-    readonly origin: 'file' | 'page';
+    readonly origin: 'file' | 'page' | 'central';
     readonly changedAt: number | null;
     readonly undone: readonly string[];
   };

@@ -78,8 +78,8 @@ export interface StatusReport {
   readonly events: readonly EventReport[];
   readonly config: {
     readonly generation: number;
-    /** What made this generation: a `--config` file, or a change made on the page. */
-    readonly origin: 'file' | 'page';
+    /** What made this generation: a file, a change made on the page, or central IT. */
+    readonly origin: 'file' | 'page' | 'central';
     readonly changedAt: string | null;
     /** Entries changed on the page that the file taken over since says otherwise about, e.g. `modalities.ct1`. */
     readonly undone: readonly string[];

@@ -74,6 +74,7 @@ export class IntakeAssociation implements GateHost {
   readonly #rules: HouseRules;
   readonly #address: string;
   readonly #localAddress: string;
+  readonly #localPort: number;
   readonly #openedAt: number;
   readonly #tls: TlsPeer | null;
   readonly #gate: PduGate;
@@ -105,6 +106,7 @@ export class IntakeAssociation implements GateHost {
     this.#rules = rules;
     this.#address = arrival.address;
     this.#localAddress = plainAddress(arrival.socket.localAddress ?? '');
+    this.#localPort = arrival.socket.localPort ?? 0;
     this.#openedAt = arrival.openedAt;
     this.#tls = arrival.tls;
     this.#patience = new Patience(house.clock);
@@ -360,7 +362,11 @@ export class IntakeAssociation implements GateHost {
   }
 
   #noteAttempt(outcome: Attempt['outcome'], why: AttemptFacts['why']): void {
-    const line = { localAddress: this.#localAddress, overTls: this.#tls !== null };
+    const line = {
+      localAddress: this.#localAddress,
+      localPort: this.#localPort,
+      overTls: this.#tls !== null,
+    };
     this.#house.attempts.add({ outcome, ...this.#peer(), ...line, why });
   }
 

@@ -26,6 +26,7 @@ export interface Attempt {
 }
 
 export interface AttemptFacts extends Omit<Attempt, 'number' | 'at' | 'code' | 'words' | 'nextStep'> {
+  readonly localPort?: number;
   /** Null where nothing was refused. */
   readonly why: Omit<FailureText, 'kind'> | null;
 }
@@ -56,7 +57,8 @@ export const unknownCallersMax = 100;
 /** Names that one address makes up. */
 export const unknownCallersPerAddressMax = 10;
 
-type Follower = (attempt: Attempt) => void;
+/** @param localPort the port that was called; 0 where the connection ended too early to tell */
+type Follower = (attempt: Attempt, localPort: number) => void;
 
 /** The last association attempts, accepted and refused, and who tried without being known. Bounded. */
 export class AttemptBook {
@@ -72,7 +74,7 @@ export class AttemptBook {
     this.#clock = clock;
   }
 
-  add({ why, ...facts }: AttemptFacts): void {
+  add({ why, localPort = 0, ...facts }: AttemptFacts): void {
     this.#number += 1;
     const attempt: Attempt = {
       ...facts,
@@ -88,7 +90,7 @@ export class AttemptBook {
     this.#attempts.push(attempt);
     makeRoom(this.#attempts, attempt.address, attemptsMax, attemptsPerAddressMax);
     this.#noteCaller(attempt);
-    for (const follower of this.#followers) follower(attempt);
+    for (const follower of this.#followers) follower(attempt, localPort);
   }
 
   /** Newest first. */

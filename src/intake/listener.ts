@@ -12,6 +12,7 @@ import { type Fault, faults } from './faults.ts';
 import {
   type AdmissionOptions,
   type IntakeOptions,
+  type IntakePlace,
   intakeLimitDefaults,
   intakeTimerDefaults,
 } from './options.ts';
@@ -62,12 +63,13 @@ const settleMsMax = 10_000;
 
 /** The DICOM port in clear, and what all who come in have in common: the limits, who was heard last. */
 export class IntakeListener implements Doorway {
-  readonly #house: House;
+  #house: House;
   readonly #log: Log;
   readonly #open = new Set<IntakeAssociation>();
-  #options: IntakeOptions;
+  readonly #options: IntakeOptions;
   #rules: HouseRules;
-  #server: Server | null = null;
+  /** By the place they were asked to listen at; the first is the one people are told of. */
+  readonly #servers = new Map<string, Server>();
 
   /** @throws GantryError INTAKE_ADDRESS */
   constructor(options: IntakeOptions, deps: IntakeDeps) {
@@ -91,19 +93,38 @@ export class IntakeListener implements Doorway {
 
   /** @throws GantryError INTAKE_PORT where the port cannot be had */
   async start(): Promise<{ port: number }> {
+    return this.open(this.#options);
+  }
+
+  /** Listens at one place more. @returns the bound port @throws GantryError INTAKE_PORT where it cannot be had */
+  async open(place: IntakePlace): Promise<{ port: number }> {
     const server = createServer({ noDelay: true }, (socket) => this.#take(socket));
-    this.#server = server;
     try {
-      server.listen(this.#options.port, this.#options.host);
+      server.listen(place.port, place.host);
       await once(server, 'listening');
     } catch (error) {
       throw portTaken(error);
     }
     server.on('error', (error) => this.#log.error({ code: systemErrorCode(error) }, 'DICOM port failed'));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : this.#options.port;
+    this.#servers.set(keyOf(place), server);
+    const port = boundPort(server) ?? place.port;
     this.#log.info({ port }, 'DICOM port open');
     return { port };
+  }
+
+  /** Takes no new connections there; associations that came in by it go on. */
+  close(place: IntakePlace): void {
+    const server = this.#servers.get(keyOf(place));
+    this.#servers.delete(keyOf(place));
+    if (server === undefined) return;
+    this.#log.info({ port: boundPort(server) }, 'DICOM port closed');
+    server.close();
+  }
+
+  /** The bound port of a place, or null where it is not open. */
+  portOf(place: IntakePlace): number | null {
+    const server = this.#servers.get(keyOf(place));
+    return server === undefined ? null : boundPort(server);
   }
 
   /**
@@ -111,10 +132,8 @@ export class IntakeListener implements Doorway {
    * them is under way in the spool either, at the latest some ten seconds after the grace.
    */
   async stop(graceMs: number): Promise<void> {
-    const server = this.#server;
-    this.#server = null;
-    if (server === null) return;
-    server.close();
+    for (const server of this.#servers.values()) server.close();
+    this.#servers.clear();
     for (const association of this.#open) if (!association.isOpen) association.destroy();
     const abort = setTimeout(() => {
       for (const association of this.#open) association.abort(faults.stopping);
@@ -137,6 +156,17 @@ export class IntakeListener implements Doorway {
     this.#house.attempts.forgetCallers((title, address) => admission.modalityOf(title, address) !== null);
   }
 
+  /** Replaces the limits and timers, for connections that are opened from now on. */
+  limit(options: Pick<IntakeOptions, 'limits' | 'timers'>): void {
+    const limits = { ...intakeLimitDefaults, ...options.limits };
+    const { associations, idleConnections } = this.#house;
+    associations.max = limits.associationsMax;
+    associations.perPeerMax = limits.associationsPerPeerMax;
+    idleConnections.max = limits.idleConnectionsMax;
+    idleConnections.perPeerMax = limits.idleConnectionsPerPeerMax;
+    this.#house = { ...this.#house, limits, timers: { ...intakeTimerDefaults, ...options.timers } };
+  }
+
   /** The last attempts to open an association, newest first. Bounded. */
   attempts(): Attempt[] {
     return this.#house.attempts.list();
@@ -148,7 +178,7 @@ export class IntakeListener implements Doorway {
   }
 
   /** Calls back at each attempt from now on. @returns ends it */
-  followAttempts(follower: (attempt: Attempt) => void): () => void {
+  followAttempts(follower: (attempt: Attempt, localPort: number) => void): () => void {
     return this.#house.attempts.follow(follower);
   }
 
@@ -230,6 +260,15 @@ export class IntakeListener implements Doorway {
     const arrival = this.enter(socket);
     if (arrival !== null) this.begin(arrival);
   }
+}
+
+function keyOf({ host, port }: IntakePlace): string {
+  return `${host} ${port}`;
+}
+
+function boundPort(server: Server): number | null {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : null;
 }
 
 function portTaken(error: unknown): GantryError {

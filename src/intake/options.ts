@@ -65,10 +65,14 @@ export interface IntakeTimers {
   readonly rateBytesPerSecondMin: number;
 }
 
-export interface IntakeOptions extends AdmissionOptions {
+/** Where devices connect. */
+export interface IntakePlace {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+}
+
+export interface IntakeOptions extends AdmissionOptions, IntakePlace {
   readonly limits?: Partial<IntakeLimits>;
   readonly timers?: Partial<IntakeTimers>;
 }

@@ -1,7 +1,8 @@
 /** Counts what is open, in total and by peer address, against two limits. */
 export class Slots {
-  readonly max: number;
-  readonly perPeerMax: number;
+  /** Both can be changed at any time; what is open stays open. */
+  max: number;
+  perPeerMax: number;
   readonly #byPeer = new Map<string, number>();
   #taken = 0;
 

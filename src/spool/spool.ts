@@ -63,7 +63,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
   #waiting: NodeJS.Timeout | null = null;
 
   constructor(options: SpoolOptions) {
-    const { disk, dataDirectory, keyring, reserveBytes, log } = options;
+    const { disk, dataDirectory, keyring, log } = options;
     const directory = join(dataDirectory, 'spool');
     this.#options = options;
     this.#newObjects = new NewObjects(keyring);
@@ -89,7 +89,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       ready: () => this.#ready,
       away: () => this.#volume.isMissing(),
       codec: options.codec ?? null,
-      replaces: options.replacesReceived ?? false,
+      get replaces() {
+        return options.replacesReceived ?? false;
+      },
       log,
       now: () => this.#now(),
     });
@@ -100,7 +102,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       directory,
       volumeId: keyring.volumeId,
       markedPath: join(dataDirectory, 'keys', 'volume-marked'),
-      reserveBytes,
+      get reserveBytes() {
+        return options.reserveBytes;
+      },
       log,
       spareBytes: () => this.#store.spareBytes,
       replaced: () => void this.#store.release(),
