@@ -26,7 +26,7 @@ export interface AtRestHost {
   /** Null where there is no codec. */
   readonly codec: Pick<CodecOptions, 'restore'> | null;
   /** Whether prepared objects replace received ones. */
-  readonly replaces: boolean;
+  readonly replaces: () => boolean;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -132,7 +132,7 @@ export class AtRest {
 
   /** Deletes the received objects of pairs just proven, where nobody needs them. */
   async replace(pairs: readonly FormPair[]): Promise<void> {
-    if (!this.#host.replaces) return;
+    if (!this.#host.replaces()) return;
     const replaced = await this.#host.ledger().call('replaceReceived', pairs, this.#host.now());
     this.#host.store().removeSoon(replaced);
   }
@@ -223,7 +223,7 @@ export class AtRest {
   async #settle(pair: UnsettledPair): Promise<void> {
     const { objectId, preparedId, receivedHere, proven, replaceable } = pair;
     const { ledger, store, replaces, log, now, away } = this.#host;
-    if (this.#hopeless.has(preparedId) || (proven && !(replaces && replaceable))) return;
+    if (this.#hopeless.has(preparedId) || (proven && !(replaces() && replaceable))) return;
     if (await this.restores(preparedId)) {
       if (!proven) await ledger().call('markProven', preparedId);
       await this.replace([pair]);

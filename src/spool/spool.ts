@@ -89,9 +89,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       ready: () => this.#ready,
       away: () => this.#volume.isMissing(),
       codec: options.codec ?? null,
-      get replaces() {
-        return options.replacesReceived ?? false;
-      },
+      replaces: () => options.replacesReceived ?? false,
       log,
       now: () => this.#now(),
     });
@@ -102,9 +100,7 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
       directory,
       volumeId: keyring.volumeId,
       markedPath: join(dataDirectory, 'keys', 'volume-marked'),
-      get reserveBytes() {
-        return options.reserveBytes;
-      },
+      reserveBytes: () => options.reserveBytes,
       log,
       spareBytes: () => this.#store.spareBytes,
       replaced: () => void this.#store.release(),

@@ -32,7 +32,7 @@ interface VolumeOptions {
    * missing marker is written. Lies outside the volume.
    */
   readonly markedPath: string;
-  readonly reserveBytes: number;
+  readonly reserveBytes: () => number;
   readonly log: Log;
   /** Bytes that are taken on the volume, and free for new objects all the same. */
   readonly spareBytes: () => number;
@@ -115,12 +115,12 @@ export class Volume {
   report(): VolumeReport {
     const { freeBytes, totalBytes } = this.#space;
     const { spareBytes, reserveBytes } = this.#options;
-    return { state: this.state, freeBytes: freeBytes + spareBytes(), totalBytes, reserveBytes };
+    return { state: this.state, freeBytes: freeBytes + spareBytes(), totalBytes, reserveBytes: reserveBytes() };
   }
 
   /** Free space above the reserve, whatever is spare; below zero where the reserve is touched. */
   get roomBytes(): number {
-    return this.#space.freeBytes - this.#options.reserveBytes;
+    return this.#space.freeBytes - this.#options.reserveBytes();
   }
 
   get state(): VolumeState {
@@ -146,7 +146,7 @@ export class Volume {
     const { freeBytes, freeFiles } = this.#space;
     if (freeFiles !== null && freeFiles < reserveFiles) return false;
     const { spareBytes, reserveBytes } = this.#options;
-    return freeBytes + spareBytes() - this.#writtenSinceLook > reserveBytes;
+    return freeBytes + spareBytes() - this.#writtenSinceLook > reserveBytes();
   }
 
   async #look(): Promise<void> {
