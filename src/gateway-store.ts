@@ -10,7 +10,7 @@ import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } f
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
 import { PauseBook, pauseNote } from './forward/pause-book.ts';
-import { Router, type Routes } from './forward/routes.ts';
+import { Router } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { Codec } from './gateway-codec.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
@@ -209,7 +209,7 @@ function spoolOptions(current: () => Config, clock: Clock) {
     const config = current();
     if (routed?.config !== config) {
       const names = Object.keys(config.destinations);
-      routed = { config, router: new Router(config.routes as Routes, names, config.site.timeZone) };
+      routed = { config, router: new Router(config.routes, names, config.site.timeZone) };
     }
     return routed.router;
   };

@@ -137,7 +137,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
   stack.defer(() => codec.stop());
   const compression: LivePart = {
     name: 'compression',
-    settings: ({ compression: { atRest: _, ...settings } }) => settings,
+    settings: ({ compression: { mode, syntaxes, workers } }) => [mode, syntaxes, workers],
     change: (next) => codec.reconfigure(next),
   };
   spool.atRest.start();

@@ -33,6 +33,8 @@ interface StoredDocument {
   readonly undone?: readonly string[];
   /** Where the document came from; files of old versions have it from a file. */
   readonly source?: 'file' | 'central';
+  /** The trial that was kept last. */
+  readonly keptTrial?: string;
 }
 
 export interface CurrentConfig {
@@ -54,6 +56,8 @@ export type ConfigOrigin = 'file' | 'page' | 'central';
 
 /** A whole document to be tried, checked already. */
 export interface TrialDocument {
+  /** Names it, so that after a crash it can be told whether it was kept. */
+  readonly id: string;
   readonly document: RawDocument;
   readonly config: Config;
   readonly source: 'file' | 'central';
@@ -227,10 +231,10 @@ export class ConfigStore {
     const trial = this.#trial;
     if (trial === null) throw new Error('there is no trial to keep');
     const before = this.#database.data;
-    const { document, config, source, changes, at } = trial;
+    const { id, document, config, source, changes, at } = trial;
     const generation = before.generation + 1;
     await this.#replace(
-      { ...before, generation, config: document, source, changes, changedAt: at, undone: [] },
+      { ...before, generation, config: document, source, changes, changedAt: at, undone: [], keptTrial: id },
       config,
       null,
     );
@@ -254,6 +258,11 @@ export class ConfigStore {
 
   #tell(): void {
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Names the trial that was kept last; null where none ever was. */
+  keptTrial(): string | null {
+    return this.#database.data.keptTrial ?? null;
   }
 
   /** Calls back when another configuration is in use. @returns ends it */

@@ -115,7 +115,12 @@ export class Volume {
   report(): VolumeReport {
     const { freeBytes, totalBytes } = this.#space;
     const { spareBytes, reserveBytes } = this.#options;
-    return { state: this.state, freeBytes: freeBytes + spareBytes(), totalBytes, reserveBytes: reserveBytes() };
+    return {
+      state: this.state,
+      freeBytes: freeBytes + spareBytes(),
+      totalBytes,
+      reserveBytes: reserveBytes(),
+    };
   }
 
   /** Free space above the reserve, whatever is spare; below zero where the reserve is touched. */

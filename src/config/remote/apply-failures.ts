@@ -1,0 +1,65 @@
+import { type FailureText, GantryError } from '../../base/errors.ts';
+import type { AttemptRecord } from './state.ts';
+
+/** Why a configuration is not in use, or cannot be handled now. */
+export const applyFailures = {
+  underWay: {
+    code: 'APPLY_UNDER_WAY',
+    kind: 'transient',
+    message: 'Another configuration is being tried at the moment.',
+    nextStep: 'Confirm it or take it back first: "gantry config confirm" or "gantry config rollback".',
+  },
+  nothing: {
+    code: 'APPLY_NOTHING',
+    kind: 'permanent',
+    message: 'No configuration waits for confirmation.',
+    nextStep: 'Look at "gantry config history": it may have been confirmed, or gone back, already.',
+  },
+  interrupted: {
+    code: 'APPLY_INTERRUPTED',
+    kind: 'transient',
+    message: 'The gateway ended while a configuration was being tried; the one before is in use.',
+    nextStep: 'Apply it again if it was not the reason.',
+  },
+  rolledBack: {
+    code: 'APPLY_TAKEN_BACK',
+    path: null,
+    message: 'Somebody took it back before it was confirmed.',
+  },
+  unconfirmed: {
+    code: 'APPLY_NOT_CONFIRMED',
+    kind: 'transient',
+    message: 'Nobody confirmed it in time.',
+    nextStep: 'Apply it again, and confirm it with "gantry config confirm".',
+  },
+  late: {
+    code: 'APPLY_NO_CONTACT',
+    kind: 'transient',
+    message: 'Under it, there was no way back to central IT in time.',
+    nextStep: 'Look at the settings of the line to central IT: proxy, addresses, certificates.',
+  },
+  central: {
+    code: 'CONFIG_CENTRAL',
+    kind: 'permanent',
+    message: 'Central IT configures this box; a file given here is not taken.',
+    nextStep: 'Ask central IT for the change.',
+  },
+  knownBad: {
+    code: 'APPLY_WENT_BACK',
+    kind: 'permanent',
+    message: 'This configuration was tried before, and went back or was refused.',
+    nextStep: 'Correct it; or give "gantry config retry" to have it tried again as it is.',
+  },
+} as const satisfies Record<string, FailureText | NonNullable<AttemptRecord['error']>>;
+
+/** What is remembered and reported of a failure: no secret, nothing of a patient. */
+export function failureOf(error: unknown): NonNullable<AttemptRecord['error']> {
+  if (error instanceof GantryError || isText(error)) {
+    return { code: error.code, path: null, message: error.message };
+  }
+  return { code: 'INTERNAL', path: null, message: 'A part of the gateway failed under it.' };
+}
+
+function isText(error: unknown): error is FailureText {
+  return typeof error === 'object' && error !== null && 'code' in error && 'nextStep' in error;
+}
