@@ -32,7 +32,7 @@ export async function readBounded(answer: LineAnswer, bytesMax: number): Promise
   return decode(Buffer.concat(chunks), headerOf(answer, 'content-encoding'), bytesMax);
 }
 
-/** We ask for `identity`; some middle boxes compress all the same. */
+/** Some middle boxes compress where `identity` was asked for. */
 async function decode(bytes: Buffer, encoding: string | null, bytesMax: number): Promise<BoundedBody> {
   const name = encoding?.trim().toLowerCase() ?? '';
   if (bytes.length === 0 || name === '' || name === 'identity') return { kind: 'whole', bytes };

@@ -18,6 +18,11 @@ export interface LineLimits {
    * servers and middle boxes drop one; what a server itself names goes before it.
    */
   readonly keepAliveMs: number;
+  /**
+   * So long before the server says it closes a connection at rest, it is not used any more: its close and our next
+   * request must not cross. Longer than a round trip over a line that is full.
+   */
+  readonly keepAliveMarginMs: number;
   /** Connections to the archive at the same time. */
   readonly connectionsMax: number;
 }
@@ -29,6 +34,7 @@ export const defaultLineLimits: LineLimits = {
   bodyIdleMs: 60_000,
   pingMs: 30_000,
   keepAliveMs: 30_000,
+  keepAliveMarginMs: 700,
   connectionsMax: 32,
 };
 
@@ -100,6 +106,7 @@ export class HttpLine {
       allowH2: options.allowH2,
       pipelining: 1,
       keepAliveTimeout: limits.keepAliveMs,
+      keepAliveTimeoutThreshold: limits.keepAliveMarginMs,
       headersTimeout: limits.answerIdleMs,
       bodyTimeout: limits.bodyIdleMs,
       maxHeaderSize: 64 * 1024,

@@ -9,20 +9,21 @@ import type {
 /** What a look at the archive asks. */
 export type LookClient = Pick<ArchiveClient, 'find' | 'metadata' | 'retrieve'>;
 
-/** A series that holds so many times more than was asked for is not worth being asked for as a whole. */
+/** A series that holds so many times what is waiting is not worth being asked for as a whole. */
 const surplusMax = 4;
 /** So many series in a row that could not be told as a whole concern the archive. */
 const failuresMax = 3;
-const singledOutMax = 1000;
+const seriesMax = 1000;
 
 /**
  * Asks an archive once for the metadata of a series of which more than one instance is waiting, and answers each look
- * from it. Where that cannot be done (too large, not offered, the instance is not in it) each is asked for by itself.
+ * from it. Each is asked for by itself where that cannot be done (too large, not offered, the instance is not in it),
+ * and where few are waiting of a series of which the archive has many, as while it is still being sent.
  */
 export class SeriesLooks {
   readonly #client: ArchiveClient;
-  /** Series to ask instance by instance, whose whole is too large or mostly not wanted. */
-  readonly #singledOut = new Set<string>();
+  /** Instances the archive has of a series, as far as is known here; Infinity: it cannot be told as a whole. */
+  readonly #sizes = new Map<string, number>();
   /** In a row. */
   #failures = 0;
 
@@ -39,12 +40,11 @@ export class SeriesLooks {
   together(refs: readonly InstanceRef[]): LookClient {
     const client = this.#client;
     const answers = new Map<string, Promise<SeriesMetadata | null>>();
-    const waiting = Map.groupBy(refs, seriesKey);
+    const wholes = this.#wholes(refs);
     const shared = async (ref: InstanceRef, signal: AbortSignal): Promise<SeriesMetadata | null> => {
       const key = seriesKey(ref);
-      const count = waiting.get(key)?.length ?? 0;
-      if (key === null || count < 2) return null;
-      const answer = answers.get(key) ?? this.#ask(key, ref, count, signal);
+      if (key === null || !wholes.has(key)) return null;
+      const answer = answers.get(key) ?? this.#ask(key, ref, signal);
       answers.set(key, answer);
       return answer;
     };
@@ -58,32 +58,39 @@ export class SeriesLooks {
     };
   }
 
+  /** The series that are to be asked for as a whole. */
+  #wholes(refs: readonly InstanceRef[]): ReadonlySet<string> {
+    const wholes = new Set<string>();
+    for (const [key, { length: wanted }] of Map.groupBy(refs, seriesKey)) {
+      if (key === null) continue;
+      const before = this.#sizes.get(key) ?? 0;
+      if (wanted > 1 && before <= wanted * surplusMax) wholes.add(key);
+      this.#remember(key, before + wanted);
+    }
+    return wholes;
+  }
+
   /** @returns null where each instance has to be asked for by itself */
-  async #ask(
-    key: string,
-    ref: InstanceRef,
-    wanted: number,
-    signal: AbortSignal,
-  ): Promise<SeriesMetadata | null> {
+  async #ask(key: string, ref: InstanceRef, signal: AbortSignal): Promise<SeriesMetadata | null> {
     const { StudyInstanceUID, SeriesInstanceUID } = ref;
-    if (StudyInstanceUID === null || SeriesInstanceUID === null) return null;
-    if (!this.works || this.#singledOut.has(key)) return null;
+    if (StudyInstanceUID === null || SeriesInstanceUID === null || !this.works) return null;
     const series: SeriesRef = { StudyInstanceUID, SeriesInstanceUID };
     const answer = await this.#client.seriesMetadata?.(series, signal);
     if (answer?.kind !== 'present') {
       this.#failures += 1;
-      this.#singleOut(key);
+      this.#remember(key, Infinity);
       return null;
     }
     this.#failures = 0;
-    if (answer.instances.size > wanted * surplusMax) this.#singleOut(key);
+    this.#remember(key, answer.instances.size);
     return answer.instances;
   }
 
-  #singleOut(key: string): void {
-    const [oldest] = this.#singledOut;
-    if (this.#singledOut.size >= singledOutMax && oldest !== undefined) this.#singledOut.delete(oldest);
-    this.#singledOut.add(key);
+  #remember(key: string, size: number): void {
+    this.#sizes.delete(key);
+    this.#sizes.set(key, size);
+    const [oldest] = this.#sizes.keys();
+    if (this.#sizes.size > seriesMax && oldest !== undefined) this.#sizes.delete(oldest);
   }
 }
 

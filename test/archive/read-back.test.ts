@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createDicomWebClient } from '../../src/archive/dicomweb.ts';
 import type { ArchiveClient, InstanceRef } from '../../src/archive/port.ts';
@@ -160,6 +161,43 @@ describe('WADO-RS metadata', () => {
       code: 'NO_STUDY_OR_SERIES',
     });
   });
+});
+
+test('metadata is asked for compressed, images as they are', async () => {
+  const asked: (string | undefined)[] = [];
+  const { client } = await archiveThat((request, response) => {
+    asked.push(request.headers['accept-encoding']);
+    const document = gzipSync(JSON.stringify([match]));
+    response.writeHead(200, { 'content-type': 'application/dicom+json', 'content-encoding': 'gzip' });
+    response.end(document);
+  });
+  expect(await client.metadata(made, never)).toMatchObject({
+    kind: 'present',
+    facts: { SOPInstanceUID: made.SOPInstanceUID },
+  });
+  const answer = await client.seriesMetadata?.(made, never);
+  expect(answer?.kind === 'present' && [...answer.instances.keys()]).toEqual([made.SOPInstanceUID]);
+  await client.retrieve(made, never);
+  expect(asked).toEqual(['gzip', 'gzip', 'identity']);
+});
+
+test('a compressed answer that grows beyond the limit is not read', async () => {
+  const { client } = await archiveThat((_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' });
+    response.end(gzipSync(`[${' '.repeat(5_000_000)}]`));
+  });
+  expect(await client.seriesMetadata?.(made, never)).toMatchObject({ code: 'ANSWER_UNREADABLE' });
+});
+
+test('questions in a row share connections, also where the archive keeps them for a second only', async () => {
+  const questions = 20;
+  const ports = new Set<number | undefined>();
+  const { client } = await archiveThat((request, response) => {
+    ports.add(request.socket.remotePort);
+    response.writeHead(200, { 'keep-alive': 'timeout=1', connection: 'keep-alive' }).end('[]');
+  });
+  for (let n = 0; n < questions; n += 1) await client.find(made, never);
+  expect(ports.size).toBeLessThan(questions);
 });
 
 describe('WADO-RS instance', () => {

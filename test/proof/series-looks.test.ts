@@ -87,8 +87,8 @@ async function startArchive(held: readonly MadeInstance[]): Promise<Archive> {
   return archive;
 }
 
-/** All of them were delivered, and wait for their proof. */
-async function prove(archive: Archive, made: readonly MadeInstance[]) {
+/** Has them proven, all of which were delivered at the same time; call again for those that are delivered later. */
+function prover(archive: Archive): (made: readonly MadeInstance[]) => Promise<string[]> {
   const clock = new ManualClock();
   const spool = new MemorySpool(clock);
   const client = createDicomWebClient({ url: archive.url });
@@ -104,19 +104,23 @@ async function prove(archive: Archive, made: readonly MadeInstance[]) {
     () => client.close(),
     () => verifier.stop(),
   );
-  const ids = made.map((each): ObjectId => {
-    const objectId = spool.add(each, { image });
-    spool.put(objectId, { state: 'delivered', deliveredAt: clock.now() });
-    return objectId;
-  });
-  verifier.start();
-  await spool.until(() =>
-    ids.every(
-      (id) => !spool.get(id).taken && (spool.get(id).state !== 'delivered' || spool.get(id).polls > 0),
-    ),
-  );
-  return ids.map((id) => spool.get(id).state);
+  return async (made) => {
+    const ids = made.map((each): ObjectId => {
+      const objectId = spool.add(each, { image });
+      spool.put(objectId, { state: 'delivered', deliveredAt: clock.now() });
+      return objectId;
+    });
+    verifier.start();
+    await spool.until(() =>
+      ids.every(
+        (id) => !spool.get(id).taken && (spool.get(id).state !== 'delivered' || spool.get(id).polls > 0),
+      ),
+    );
+    return ids.map((id) => spool.get(id).state);
+  };
 }
+
+const prove = (archive: Archive, made: readonly MadeInstance[]) => prover(archive)(made);
 
 describe('instances of one series that wait for their proof', () => {
   test('are proven by one question about each series', async () => {
@@ -124,6 +128,25 @@ describe('instances of one series that wait for their proof', () => {
     const archive = await startArchive(made);
     expect(new Set(await prove(archive, made))).toEqual(new Set(['verified']));
     expect(archive.asked).toEqual({ series: 2, instances: 1 });
+  });
+
+  test('are asked for one by one where few are waiting of many', async () => {
+    const made = series(100);
+    const archive = await startArchive(made);
+    const proven = prover(archive);
+    await proven(made.slice(0, 80));
+    expect(archive.asked).toEqual({ series: 1, instances: 0 });
+    expect(new Set(await proven(made.slice(80, 85)))).toEqual(new Set(['verified']));
+    expect(archive.asked).toEqual({ series: 1, instances: 5 });
+  });
+
+  test('are asked for together again once many are waiting', async () => {
+    const made = series(60);
+    const archive = await startArchive(made);
+    const proven = prover(archive);
+    await proven(made.slice(0, 2));
+    expect(new Set(await proven(made.slice(2, 60)))).toEqual(new Set(['verified']));
+    expect(archive.asked).toEqual({ series: 2, instances: 0 });
   });
 
   test('are judged one by one: what is missing in the answer is asked for, what differs is not proven', async () => {
