@@ -100,9 +100,12 @@ export class WanLink implements AsyncDisposable {
     return spawn('ip', ['netns', 'exec', this.#name[end], command, ...args], options);
   }
 
-  /** Runs a program at one end to its end. @throws Error where it fails */
-  async run(end: LineEnd, command: string, args: readonly string[]): Promise<string> {
-    const { stdout } = await run('ip', ['netns', 'exec', this.#name[end], command, ...args]);
+  /** Runs a program at one end to its end. @throws Error where it fails, with what it said last */
+  async run(end: LineEnd, command: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+    const inside = ['netns', 'exec', this.#name[end], command, ...args];
+    const { stdout } = await run('ip', inside, { signal }).catch((error: unknown) => {
+      throw runFailure(`${command} ${args[0] ?? ''}`, error);
+    });
     return stdout;
   }
 
@@ -212,6 +215,12 @@ export class WanLink implements AsyncDisposable {
   async #run(end: LineEnd, command: string, ...args: string[]): Promise<void> {
     await this.run(end, command, args);
   }
+}
+
+/** What a program said last; the error of Node repeats its whole command line, with the path of each image. */
+function runFailure(program: string, error: unknown): Error {
+  const { stderr = '', code = '?' } = error as { stderr?: string; code?: number | string };
+  return new Error(`${program} failed (${code}): ${stderr.trim().split('\n').slice(-3).join('; ')}`);
 }
 
 const lineEnds: readonly LineEnd[] = ['near', 'far'];

@@ -61,8 +61,8 @@ export class Orthanc {
   }
 
   /** Sends a study to the other end by STOW-RS, as it does itself. Resolves once that is done. */
-  async stow(study: string): Promise<void> {
-    await this.#ask('POST', '/dicom-web/servers/far/stow', JSON.stringify({ Resources: [study] }));
+  async stow(study: string, signal: AbortSignal): Promise<void> {
+    await this.#ask('POST', '/dicom-web/servers/far/stow', JSON.stringify({ Resources: [study] }), signal);
   }
 
   /** Forgets everything. */
@@ -79,10 +79,11 @@ export class Orthanc {
     return this.#ask('GET', path);
   }
 
-  async #ask(method: string, path: string, body?: string | Buffer): Promise<unknown> {
+  async #ask(method: string, path: string, body?: string | Buffer, signal?: AbortSignal): Promise<unknown> {
     const answer = await fetch(`${this.#restUrl}${path}`, {
       method,
       body: (body ?? null) as string | null,
+      signal: signal ?? null,
     });
     if (!answer.ok) throw new Error(`Orthanc answered ${answer.status} to ${method} ${path}`);
     return answer.json();

@@ -24,8 +24,9 @@ export interface SentStudy {
   readonly storedSeconds: number;
   /** Until Gantry has proven it; null for the others, who prove nothing. */
   readonly verifiedSeconds: number | null;
-  /** What went over the line, both ways, over the bytes of the study. */
-  readonly lineBytesRatio: number;
+  /** What went over the line from the clinic, and to it, over the bytes of the study. */
+  readonly upBytesRatio: number;
+  readonly downBytesRatio: number;
 }
 
 export interface Scene {
@@ -47,6 +48,8 @@ export async function sendBy(
   try {
     if (name === 'gantry') return await sendByGantry(study, scene, beginning);
     return name === 'storescu' ? await sendByStorescu(study, scene) : await sendByOrthanc(study, scene);
+  } catch (error) {
+    throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   } finally {
     await farOrthanc.clear();
   }
@@ -66,7 +69,8 @@ async function sendByGantry(study: Study, scene: Scene, beginning: Beginning): P
       await scene.link.mark();
       gantry = await start();
     } else {
-      await until(scene, async () => (await archiveOf(gantry)).state === 'up');
+      const up = async (): Promise<boolean> => (await archiveOf(gantry)).state === 'up';
+      await until(scene, up, () => 'the archive is not known to be there');
       await sleep(idleMs);
       await scene.link.mark();
       startedAt = monotonicSeconds();
@@ -74,7 +78,12 @@ async function sendByGantry(study: Study, scene: Scene, beginning: Beginning): P
     }
     const sent = await untilStored(study, scene, startedAt);
     const { instances } = sent;
-    await until(scene, async () => (await gantry.status()).totals.verified >= instances);
+    let verified = 0;
+    const all = async (): Promise<boolean> => {
+      ({ verified } = (await gantry.status()).totals);
+      return verified >= instances;
+    };
+    await until(scene, all, () => `${verified} of ${instances} instances verified`);
     return { ...sent, verifiedSeconds: monotonicSeconds() - sent.startedAt };
   } finally {
     await gantry.stop();
@@ -107,10 +116,7 @@ async function sendByOrthanc(study: Study, scene: Scene): Promise<SentStudy> {
       name = await near.take(Buffer.concat([part10Header(request), request.dataSet]));
     }
     await scene.link.mark();
-    const sending = near.stow(name);
-    const sent = await untilStored(study, scene, null);
-    await sending;
-    return sent;
+    return await sentWhole(study, scene, (signal) => near.stow(name, signal));
   } finally {
     await near.stop();
     await rm(directory, { recursive: true, force: true });
@@ -123,12 +129,31 @@ async function sendByStorescu(study: Study, scene: Scene): Promise<SentStudy> {
   try {
     await scene.link.mark();
     const to = ['-aet', 'BENCH', '-aec', 'ORTHANC', lineAddresses.far, String(orthancPorts.dicom)];
-    const sending = scene.link.run('near', 'env', ['TCP_NODELAY=1', 'storescu', '-R', ...to, ...paths]);
-    const sent = await untilStored(study, scene, null);
-    await sending;
-    return sent;
+    const storescu = ['TCP_NODELAY=1', 'storescu', '-R', ...to, ...paths];
+    return await sentWhole(study, scene, (signal) => scene.link.run('near', 'env', storescu, signal));
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Until the archive has the study and the sender is done. Where either fails the other is ended before what it needs
+ * is taken away: the first failure is the one that is shown.
+ */
+async function sentWhole(
+  study: Study,
+  scene: Scene,
+  send: (signal: AbortSignal) => Promise<unknown>,
+): Promise<SentStudy> {
+  const over = new AbortController();
+  const sending = send(over.signal);
+  const storing = untilStored(study, scene, null, over.signal);
+  try {
+    const [sent] = await Promise.all([storing, sending]);
+    return sent;
+  } finally {
+    over.abort();
+    await Promise.allSettled([storing, sending]);
   }
 }
 
@@ -139,9 +164,15 @@ async function untilStored(
   study: Study,
   scene: Scene,
   startedAt: number | null,
+  signal?: AbortSignal,
 ): Promise<SentStudy & { startedAt: number; instances: number }> {
   const instances = study.requests.length;
-  await until(scene, async () => (await scene.farOrthanc.instances()) >= instances);
+  let stored = 0;
+  const all = async (): Promise<boolean> => {
+    stored = await scene.farOrthanc.instances();
+    return stored >= instances;
+  };
+  await until(scene, all, () => `${stored} of ${instances} instances stored`, signal);
   const storedAt = monotonicSeconds();
   const { up, down } = await scene.link.report();
   const from = startedAt ?? up.first_at;
@@ -149,16 +180,24 @@ async function untilStored(
   return {
     storedSeconds: storedAt - from,
     verifiedSeconds: null,
-    lineBytesRatio: (up.bytes + down.bytes) / study.bytes,
+    upBytesRatio: up.bytes / study.bytes,
+    downBytesRatio: down.bytes / study.bytes,
     startedAt: from,
     instances,
   };
 }
 
-async function until(scene: Scene, holds: () => Promise<boolean>): Promise<void> {
+/** @throws Error once the patience of the scene has ended, with what it came to */
+async function until(
+  scene: Scene,
+  holds: () => Promise<boolean>,
+  cameTo: () => string,
+  signal?: AbortSignal,
+): Promise<void> {
   const end = performance.now() + scene.patienceSeconds * 1000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`nothing after ${scene.patienceSeconds} s`);
+    signal?.throwIfAborted();
+    if (performance.now() > end) throw new Error(`${cameTo()} after ${scene.patienceSeconds.toFixed(0)} s`);
     await sleep(lookMs);
   }
 }

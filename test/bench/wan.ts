@@ -66,9 +66,12 @@ function line(
 }
 
 const ceilingFlows = 4;
-/** How much longer than the bytes need at the rate of the line a run may take. */
+/** How much longer than the bytes need at the rate of the line a run may take … */
 const patienceFactor = 20;
+/** … or than they need on one flow under a congestion control that takes every loss for a full line. */
+const oneFlowFactor = 3;
 const patienceSecondsMin = 120;
+const segmentBits = 1448 * 8;
 
 interface Options {
   readonly lines: readonly string[];
@@ -80,6 +83,12 @@ interface Options {
   readonly from: Beginning;
   readonly compression: string | null;
   readonly directory: string;
+}
+
+/** What one flow carries where loss alone bounds it (Mathis et al. 1997), or the line. */
+function oneFlowBitsPerSecond({ megabitsPerSecond, roundTripMs, lossPercent }: LineProfile): number {
+  const lossBound = (1.22 * segmentBits) / ((roundTripMs / 1000) * Math.sqrt(lossPercent / 100));
+  return Math.min(megabitsPerSecond * 1e6, lossBound);
 }
 
 interface Row {
@@ -98,7 +107,8 @@ interface Row {
   readonly gantryRatio: number | null;
   /** Time over what the raw bytes need at the rate of the line. */
   readonly rawShare: number;
-  readonly lineBytesRatio: number | null;
+  readonly upBytesRatio: number | null;
+  readonly downBytesRatio: number | null;
 }
 
 export async function benchWan(args: readonly string[]): Promise<void> {
@@ -246,7 +256,11 @@ async function measureMaterial(measurement: Measurement): Promise<Row[]> {
     farOrthanc,
     directory: measurement.directory,
     compression: options.compression,
-    patienceSeconds: Math.max(patienceSecondsMin, rawSeconds * patienceFactor),
+    patienceSeconds: Math.max(
+      patienceSecondsMin,
+      rawSeconds * patienceFactor,
+      ((bytes * 8) / oneFlowBitsPerSecond(profile)) * oneFlowFactor,
+    ),
   };
   const rounds: Round[] = [];
   for (let run = 0; run < options.runs; run++) {
@@ -255,7 +269,8 @@ async function measureMaterial(measurement: Measurement): Promise<Row[]> {
     round.set('ceiling', {
       storedSeconds: ceilingSeconds,
       verifiedSeconds: null,
-      lineBytesRatio: Number.NaN,
+      upBytesRatio: Number.NaN,
+      downBytesRatio: Number.NaN,
     });
     for (const sender of run % 2 === 0 ? options.senders : options.senders.toReversed()) {
       round.set(sender, await sendBy(sender, makeStudy(material, instances), scene, options.from));
@@ -283,6 +298,8 @@ function rowsOf(
   return (['ceiling', ...options.senders] as const).map((sender) => {
     const middle = (value: (round: Round) => number | null | undefined): number =>
       median(rounds.map((round) => value(round) ?? Number.NaN));
+    const counted = (name: 'upBytesRatio' | 'downBytesRatio'): number | null =>
+      sender === 'ceiling' ? null : middle((round) => round.get(sender)?.[name]);
     const storedSeconds = middle((round) => round.get(sender)?.storedSeconds);
     const ratioTo = (round: Round, other: SenderName | 'ceiling', of: SenderName | 'ceiling'): number =>
       (round.get(of)?.storedSeconds ?? Number.NaN) / (round.get(other)?.storedSeconds ?? Number.NaN);
@@ -301,7 +318,8 @@ function rowsOf(
         ? middle((round) => ratioTo(round, 'gantry', sender))
         : null,
       rawShare: storedSeconds / study.rawSeconds,
-      lineBytesRatio: sender === 'ceiling' ? null : middle((round) => round.get(sender)?.lineBytesRatio),
+      upBytesRatio: counted('upBytesRatio'),
+      downBytesRatio: counted('downBytesRatio'),
     };
   });
 }
@@ -316,7 +334,8 @@ function tableOf(title: string, rows: readonly Row[]): string {
     '÷ ceiling',
     'Gantry ÷ it',
     '÷ raw at rate',
-    'Line bytes',
+    'Bytes up',
+    'down',
   ];
   const table = new Table({
     head,
@@ -333,7 +352,8 @@ function tableOf(title: string, rows: readonly Row[]): string {
       row.ceilingRatio.toFixed(3),
       row.gantryRatio?.toFixed(2) ?? '-',
       row.rawShare.toFixed(3),
-      row.lineBytesRatio?.toFixed(3) ?? '-',
+      row.upBytesRatio?.toFixed(3) ?? '-',
+      row.downBytesRatio?.toFixed(3) ?? '-',
     ]);
   }
   return `${title}\n${table.toString()}`;
