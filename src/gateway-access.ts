@@ -90,6 +90,7 @@ export async function openAccess(store: Store): Promise<AccessHouse> {
         identify: (credentials, how) => access.identify(credentials, how),
         audit: (action) => audit.add(action),
         streamLimits: webLimits,
+        clock,
         log,
       };
     },

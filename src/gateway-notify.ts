@@ -1,6 +1,5 @@
-import { createTask } from 'node-cron';
-import { cronLogger } from './base/cron-logger.ts';
 import { openNote, type Store } from './gateway-store.ts';
+import { scheduleDigest } from './health/digest.ts';
 import { noticeChannels } from './health/notice-channels.ts';
 import { Notifier, toldNote } from './health/notifier.ts';
 import type { StatusReport } from './health/status.ts';
@@ -18,11 +17,9 @@ export async function startNotifier(
   const notifier = new Notifier({ status, channels, note, clock, log, holdMs: notify.holdSeconds * 1000 });
   notifier.start();
   if (notify.digest === null) return async () => notifier.stop();
-  const options = { timezone: site.timeZone, logger: cronLogger(log), unref: true };
-  const task = createTask(notify.digest, () => notifier.digest(), options);
-  void task.start();
+  const endDigest = scheduleDigest({ schedule: notify.digest, timeZone: site.timeZone, notifier, log });
   return async () => {
-    await task.destroy();
+    await endDigest();
     await notifier.stop();
   };
 }

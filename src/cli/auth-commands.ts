@@ -21,7 +21,7 @@ export function addAuthCommands(program: Command): void {
         stopped: (auths) => auths.reset(),
       });
       console.log(`Pairing code: ${code}`);
-      console.log('Open the page over HTTPS and enter it with a name and a new password.');
+      console.log('Within an hour, open the page over HTTPS and enter it with a name and a new password.');
     });
   auth
     .command('hash')

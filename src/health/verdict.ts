@@ -42,8 +42,11 @@ export interface DestinationFacts
 /** A line that drops for a moment is no news. */
 export const unreachableGraceMs = 120_000;
 
-/** A refusal that nothing followed for so long is history: the device may be switched off. */
-const refusalNewsMs = 24 * 3_600_000;
+/**
+ * A device that nobody lets in tries again within minutes as long as somebody stands at it. What nothing followed for
+ * an hour is history: it stays beside the modality, but a verdict that stayed too would soon be believed by nobody.
+ */
+export const refusalNewsMs = 3_600_000;
 
 /** The reason code of a destination that a person has paused. */
 const pausedByOperator = 'PAUSED_BY_OPERATOR';
@@ -192,7 +195,7 @@ function modalityRefused({ now, modalities }: VerdictFacts): Judgement | null {
     return degraded(
       'MODALITY_REFUSED',
       `"${name}" called and was refused: ${words(cause)}.`,
-      refusal.nextStep,
+      `${refusal.nextStep} This is said until "${name}" gets in, or for an hour after its last try.`,
       { name, cause, at: Date.parse(refusal.at) },
     );
   }

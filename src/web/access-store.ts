@@ -30,8 +30,10 @@ export interface StoredToken {
 export interface StoredPairing {
   readonly codeHash: string;
   readonly triesLeft: number;
-  /** Made by "gantry auth reset": good although there are admins. */
+  /** Made by "gantry auth reset": good although there are admins, and for a while only. */
   readonly reset: boolean;
+  /** Milliseconds since the epoch; where it is not known, a code of a reset is over. */
+  readonly madeAt?: number;
 }
 
 export interface AccessState {

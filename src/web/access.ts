@@ -68,7 +68,7 @@ export class Access {
   constructor(parts: AccessParts) {
     this.#parts = parts;
     // Where it cannot be read who there is, nobody becomes an admin by the way.
-    this.pairing = new Pairing(parts.store, () => this.paired || parts.store.damaged);
+    this.pairing = new Pairing(parts.store, () => this.paired || parts.store.damaged, parts.clock);
   }
 
   /** Whether anybody is an admin. */

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { AuditedAction } from './audit-log.ts';
@@ -11,13 +12,13 @@ import {
   type Caller,
   fileTypeOf,
   pathParameters,
-  type Role,
   roleIncludes,
   type SessionJar,
 } from './api-route.ts';
 import type { EventStreamLimits } from './event-streams.ts';
 import { checkBrowserRequest, readCredentials, sessionJar } from './browser-checks.ts';
 import { ApiRefusal } from './problem.ts';
+import { RoleRefusals } from './role-refusals.ts';
 
 /** Who a request comes from. */
 export interface Identity extends Caller {
@@ -44,23 +45,29 @@ export interface ApiParts {
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
   readonly streamLimits: StreamLimits;
+  readonly clock: Clock;
   readonly log: Log;
 }
+
+type DoorParts = ApiParts & { readonly refusals: RoleRefusals };
 
 export type StreamLimits = Pick<EventStreamLimits, 'clientsMax' | 'clientBufferBytesMax' | 'heartbeatMs'>;
 
 /** Hangs the calls of the API into a server: who may, what was sent, what came of it. */
 export function registerApi(app: FastifyInstance, parts: ApiParts): void {
+  const refusals = new RoleRefusals(parts.audit, parts.clock);
   for (const route of parts.routes) {
     app.route({
       method: route.method,
       url: route.path,
-      handler: (request, reply) => answer(route, parts, request, reply),
+      handler: (request, reply) => answer(route, { ...parts, refusals }, request, reply),
     });
   }
   const followers = new Set<ServerResponse>();
   for (const stream of parts.streams) {
-    app.get(stream.path, (request, reply) => answerStream(stream, parts, followers, request, reply));
+    app.get(stream.path, (request, reply) =>
+      answerStream(stream, { ...parts, refusals }, followers, request, reply),
+    );
   }
   // Else a server that stops would wait for them.
   app.addHook('preClose', async () => {
@@ -70,13 +77,13 @@ export function registerApi(app: FastifyInstance, parts: ApiParts): void {
 
 async function answer(
   route: ApiRoute,
-  parts: ApiParts,
+  parts: DoorParts,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   reply.header('cache-control', 'no-store');
   const jar = sessionJar(request, reply);
-  const user = admit(route, parts, request, jar);
+  const user = await admit(route, parts, request, jar);
   const action = actionOf(route, request, user);
   let result: unknown;
   try {
@@ -96,26 +103,30 @@ async function answer(
 }
 
 function actionOf({ audit, path }: ApiRoute, request: FastifyRequest, user: Identity | null) {
-  const given = request.params as Record<string, string>;
-  const names = pathParameters(path).map((name) => given[name] ?? '');
   return {
     event: audit,
     actor: user?.name ?? null,
     role: user?.role ?? null,
     address: request.ip,
-    subject: names.length === 0 ? null : names.join('/').slice(0, subjectCharsMax),
+    subject: subjectOf(path, request),
   };
+}
+
+function subjectOf(path: string, request: FastifyRequest): string | null {
+  const given = request.params as Record<string, string>;
+  const names = pathParameters(path).map((name) => given[name] ?? '');
+  return names.length === 0 ? null : names.join('/').slice(0, subjectCharsMax);
 }
 
 const subjectCharsMax = 200;
 
 /** @throws ApiRefusal 401, 403, 421 */
-function admit(
-  { role, method }: Pick<ApiRoute, 'role' | 'method'>,
-  parts: ApiParts,
+async function admit(
+  { role, method, path, audit }: Pick<ApiRoute, 'role' | 'method' | 'path' | 'audit'>,
+  parts: DoorParts,
   request: FastifyRequest,
   jar: SessionJar,
-): Identity | null {
+): Promise<Identity | null> {
   const credentials = readCredentials(request, jar);
   const identity = identifyFor(role, parts, credentials, jar);
   // A token travels in a header that no other site can make a browser send.
@@ -123,7 +134,8 @@ function admit(
   if (!byToken && method !== 'GET') checkBrowserRequest(request, identity?.csrfToken ?? null);
   if (role === 'open') return identity;
   if (identity === null) throw signInFirst();
-  if (!roleIncludes(identity.role, role)) throw notAllowed(role);
+  const asked = { role, method, path, audit, address: request.ip, subject: subjectOf(path, request) };
+  await parts.refusals.require(asked, identity);
   return identity;
 }
 
@@ -150,15 +162,6 @@ function signInFirst(): ApiRefusal {
     kind: 'permanent',
     message: 'This needs somebody who has signed in.',
     nextStep: 'Sign in on this page, or send the token of a program.',
-  });
-}
-
-function notAllowed(role: Role): ApiRefusal {
-  return new ApiRefusal(403, {
-    code: 'AUTH_ROLE',
-    kind: 'permanent',
-    message: `This may be done by a${role === 'admin' ? 'n' : ''} ${role} only.`,
-    nextStep: 'Ask an admin of this box to do it, or to give you that role.',
   });
 }
 
@@ -196,14 +199,14 @@ function send({ response }: ApiRoute, reply: FastifyReply, result: unknown): Fas
 
 async function answerStream(
   stream: ApiStream,
-  parts: ApiParts,
+  parts: DoorParts,
   followers: Set<ServerResponse>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const jar = sessionJar(request, reply);
   const credentials = readCredentials(request, jar);
-  admit({ role: stream.role, method: 'GET' }, parts, request, jar);
+  await admit({ ...stream, method: 'GET', audit: null }, parts, request, jar);
   reply.headers({
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',

@@ -94,6 +94,7 @@ export class WebServer {
       identify: () => null,
       audit: async () => {},
       streamLimits: this.#limits,
+      clock: this.#options.clock,
       log,
     });
     for (const { path } of readable.filter((route) => route.role !== 'open')) {

@@ -119,6 +119,7 @@ test('a modality of ours whose call was refused last is what the verdict speaks 
     verdict: 'degraded',
     code: 'MODALITY_REFUSED',
     about: { name: 'ct1', cause: { code: 'CALLED_AE_TITLE' } },
-    nextStep: 'Correct the called AE title in the device.',
+    nextStep:
+      'Correct the called AE title in the device. This is said until "ct1" gets in, or for an hour after its last try.',
   });
 });

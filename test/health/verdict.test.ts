@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { RefusalReport } from '../../src/health/status.ts';
 import { Since } from '../../src/health/since.ts';
 import {
   type DestinationFacts,
@@ -126,6 +127,31 @@ describe('degraded', () => {
   test('the day is said where it is not today', () => {
     const yesterday = with412({ ...longDown, stateSince: now - 24 * 60 * minuteMs });
     expect(judge(yesterday).reason).toContain('since 14 Jan, 13:00:');
+  });
+
+  test('a refused modality is spoken of until it gets in, or for an hour after its last try', () => {
+    const refusal = {
+      kind: 'rejected',
+      code: 'CALLED_AE_TITLE',
+      reason: 'The device asked for an AE title that is not that of this gateway.',
+      nextStep: 'Correct it in the device.',
+    } as const;
+    const verdictOf = (refusedMinutesAgo: number, heardMinutesAgo: number | null) => {
+      const iso = (minutes: number) => new Date(now - minutes * minuteMs).toISOString();
+      const lastRefusal = { ...refusal, at: iso(refusedMinutesAgo) } as unknown as RefusalReport;
+      const lastHeardAt = heardMinutesAgo === null ? null : iso(heardMinutesAgo);
+      return judge({ ...calm, modalities: { ct1: { lastHeardAt, lastRefusal } } });
+    };
+    expect(verdictOf(59, null)).toMatchObject({
+      verdict: 'degraded',
+      code: 'MODALITY_REFUSED',
+      nextStep: expect.stringContaining(
+        'This is said until "ct1" gets in, or for an hour after its last try.',
+      ) as string,
+    });
+    expect(verdictOf(59, 200).code).toBe('MODALITY_REFUSED');
+    expect(verdictOf(59, 58).verdict).toBe('working');
+    expect(verdictOf(60, null).verdict).toBe('working');
   });
 
   test('images that are set aside are safe on this box too', () => {

@@ -153,6 +153,7 @@ export async function startAccess(
       identify: (credentials, how) => access.identify(credentials, how),
       audit: (action) => audit.add(action),
       streamLimits: { ...webLimits, clientsMax: 2, heartbeatMs: 10 },
+      clock,
       log,
     },
     limits: webLimits,

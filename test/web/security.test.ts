@@ -285,6 +285,32 @@ describe('guessing', () => {
     expect(house.access.users()).toEqual([{ name: 'eve', role: 'admin', from: 'page' }]);
   });
 
+  test('a code of a reset is good for an hour, over a restart too; a clock set back does not bring it back', async () => {
+    const house = await startAccess();
+    await pairedAdmin(house);
+    const pair = (code: string) =>
+      house.ask('/api/v1/pairing', {
+        method: 'POST',
+        body: { code, name: 'bob', password: adminPassword },
+        headers: { origin: house.origin },
+      });
+    const open = async () => (await house.ask('/api/v1/session')).json?.pairingOpen as boolean;
+    const late = await house.access.reset();
+    house.clock.pass(3_599_000);
+    expect([await open(), await house.access.pairing.start()]).toEqual([true, null]);
+    house.clock.pass(1_000);
+    expect(await open()).toBe(false);
+    expect([(await pair(late)).json?.code, house.access.users().length]).toEqual(['PAIRING_OVER', 1]);
+    const next = await house.access.reset();
+    house.clock.pass(3_540_000);
+    expect((await pair(next)).status).toBe(200);
+    expect(house.access.users().map(({ name }) => name)).toEqual(['ada', 'bob']);
+    await house.access.reset();
+    house.clock.pass(3 * 3_600_000);
+    house.clock.pass(-6 * 3_600_000);
+    expect(await open()).toBe(false);
+  });
+
   test('many at once with one right pairing code make one admin', async () => {
     const house = await startAccess();
     const code = await house.access.pairing.start();
@@ -333,6 +359,53 @@ describe('roles', () => {
     }
     expect(refused).toBeGreaterThan(30);
     expect(asked).toEqual([]);
+  });
+
+  test('who lacks the role is written down: what for, from where, and once a minute however often', async () => {
+    const { state, route } = countedRoute();
+    const stream: ApiStream = {
+      path: '/api/v1/events/tries',
+      role: 'technician',
+      summary: 'What is tried.',
+      follow: () => () => undefined,
+    };
+    const house = await startAccess({ routes: [route], streams: [stream] });
+    await pairedAdmin(house);
+    const tell = { name: 'screen', role: 'viewer', madeBy: 'ada', lifeMs: null } as const;
+    const { token } = await house.access.makeToken(tell);
+    const headers = { authorization: `Bearer ${token}` };
+    const refused = async (path: string, method = 'GET') => {
+      const answer = await house.ask(path, { method, headers, ...(method === 'POST' && { body: {} }) });
+      expect([path, answer.status, answer.json?.code]).toEqual([path, 403, 'AUTH_ROLE']);
+    };
+    const written = async () =>
+      (await house.audit.read()).entries
+        .filter(({ code }) => code === 'AUTH_ROLE')
+        .map(({ event, actor, role, address, outcome, subject }) => [
+          event,
+          actor,
+          role,
+          address,
+          outcome,
+          subject,
+        ]);
+    for (let at = 0; at < 3; at += 1) {
+      await refused('/api/v1/counted', 'POST');
+      // Reading the list of users is not audited; trying to without the role is.
+      await refused('/api/v1/users');
+      await refused(stream.path);
+    }
+    const who = ['token screen', 'viewer', '127.0.0.1', 'failure'];
+    const once = [
+      ['COUNTED', ...who, null],
+      ['ACCESS_REFUSED', ...who, 'GET /api/v1/users'],
+      ['ACCESS_REFUSED', ...who, `GET ${stream.path}`],
+    ];
+    expect(await written()).toEqual(once);
+    house.clock.pass(60_000);
+    await refused('/api/v1/counted', 'POST');
+    expect(await written()).toEqual([...once, once[0]]);
+    expect(state.done).toBe(0);
   });
 
   test('a token needs no CSRF token, and is worth nothing once removed, over or changed', async () => {

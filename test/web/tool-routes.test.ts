@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { fastify } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Gateway } from '../../src/gateway.ts';
 import { registerApi } from '../../src/web/api-registrar.ts';
@@ -35,6 +36,7 @@ async function startApi(config: object = {}, bench = gatewayBench()): Promise<Ap
     routes: [...toolRoutes(gateway.tools), ...operatorRoutes(gateway.operator)],
     streams: toolStreams(gateway.tools),
     streamLimits: webLimits,
+    clock: systemClock,
     identify: ({ bearer }) => {
       const role = roles.find((one) => one === bearer);
       return role === undefined ? null : { name: `a ${role}`, role, csrfToken: null };

@@ -86,7 +86,7 @@ function NextStep({ report, frame }: { report: StatusReport; frame: Frame }): JS
   return (
     <>
       <Told code={known} words={nextStep ?? ''} values={values} frame={frame} />{' '}
-      <span class="code">{about.cause?.code ?? code}</span>
+      {frame.speech.byCode(`until.${code}`, values)} <span class="code">{about.cause?.code ?? code}</span>
     </>
   );
 }

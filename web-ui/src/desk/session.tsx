@@ -75,20 +75,34 @@ function SignIn(): JSX.Element {
         </Form>
         <Outcome call={codeCall} />
       </details>
+      <details>
+        <summary>{speech.say('desk.resetTitle')}</summary>
+        <p>{speech.say('desk.resetWords')}</p>
+        <PairForm send={speech.say('desk.resetNow')} />
+      </details>
     </>
   );
 }
 
 function Pair({ open }: { open: boolean }): JSX.Element {
   const { speech } = useFrame();
-  const call = useCall<void>();
   if (!open) return <p>{speech.say('desk.pairClosed')}</p>;
   return (
     <>
       <p>{speech.say('desk.pairWords')}</p>
+      <PairForm title={speech.say('desk.pair')} send={speech.say('desk.pair')} />
+    </>
+  );
+}
+
+/** The code of the console makes an admin, old or new, with a password of one's own. */
+function PairForm(props: { title?: string; send: string }): JSX.Element {
+  const { speech } = useFrame();
+  const call = useCall<void>();
+  return (
+    <>
       <Form
-        title={speech.say('desk.pair')}
-        send={speech.say('desk.pair')}
+        {...props}
         onSend={({ code = '', name = '', password = '' }) =>
           call.run(() => api.enter('POST', '/api/v1/pairing', { code: code.trim(), name, password }))
         }

@@ -292,6 +292,8 @@ export const codes: Catalogue['codes'] = {
   },
   'verdict.DISK_LOW': 'Die Platte ist fast voll{room}.',
   'verdict.MODALITY_REFUSED': '„{name}“ rief an und wurde abgewiesen: {cause}.',
+  'until.MODALITY_REFUSED':
+    'Dies steht hier, bis „{name}“ durchkommt, oder eine Stunde lang nach dem letzten Versuch.',
   'verdict.CONFLICTS': {
     one: '{n} Bild kam unter einer Kennung, die ein anderes Bild schon hat; beide sind aufbewahrt.',
     other: '{n} Bilder kamen unter Kennungen, die andere Bilder schon haben; alle sind aufbewahrt.',

@@ -17,6 +17,10 @@ export const deskPhrases: Pick<
   'desk.newPassword': 'Passwort, 10 Zeichen oder mehr',
   'desk.codeTitle': 'Ohne Konto: Technikercode',
   'desk.code': 'Technikercode',
+  'desk.resetTitle': 'Passwort verloren: mit einem Kopplungscode',
+  'desk.resetWords':
+    '„gantry auth reset“ an der Konsole der Box ausführen und den Code, der erscheint, binnen einer Stunde eingeben. Dabei werden alle abgemeldet.',
+  'desk.resetNow': 'Passwort setzen',
   'desk.signedIn': 'Angemeldet als {name} ({role}).',
   'desk.ended': 'Sie sind nicht mehr angemeldet. Melden Sie sich wieder an.',
   'desk.role.viewer': 'Betrachter',

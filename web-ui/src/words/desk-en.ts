@@ -14,6 +14,10 @@ export const deskPhrases = {
   'desk.newPassword': 'Password, 10 characters or more',
   'desk.codeTitle': 'Without an account: technician code',
   'desk.code': 'Technician code',
+  'desk.resetTitle': 'Lost the password: with a pairing code',
+  'desk.resetWords':
+    'Run "gantry auth reset" at the console of this box, and enter the code it prints within an hour. It signs everybody out.',
+  'desk.resetNow': 'Set the password',
   'desk.signedIn': 'Signed in as {name} ({role}).',
   'desk.ended': 'You are no longer signed in. Sign in again.',
   'desk.role.viewer': 'viewer',

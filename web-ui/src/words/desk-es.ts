@@ -17,6 +17,10 @@ export const deskPhrases: Pick<
   'desk.newPassword': 'Contraseña, 10 caracteres o más',
   'desk.codeTitle': 'Sin cuenta: código de técnico',
   'desk.code': 'Código de técnico',
+  'desk.resetTitle': 'Contraseña perdida: con un código de enlace',
+  'desk.resetWords':
+    'Ejecute «gantry auth reset» en la consola del equipo e introduzca antes de una hora el código que muestra. Cierra la sesión de todos.',
+  'desk.resetNow': 'Definir la contraseña',
   'desk.signedIn': 'Sesión de {name} ({role}).',
   'desk.ended': 'Su sesión ha terminado. Iníciela de nuevo.',
   'desk.role.viewer': 'lector',

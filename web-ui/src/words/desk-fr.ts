@@ -17,6 +17,10 @@ export const deskPhrases: Pick<
   'desk.newPassword': 'Mot de passe, 10 caractères ou plus',
   'desk.codeTitle': 'Sans compte : code de technicien',
   'desk.code': 'Code de technicien',
+  'desk.resetTitle': 'Mot de passe perdu : avec un code d’appairage',
+  'desk.resetWords':
+    'Exécutez « gantry auth reset » à la console du boîtier et saisissez dans l’heure le code affiché. Tout le monde est déconnecté.',
+  'desk.resetNow': 'Définir le mot de passe',
   'desk.signedIn': 'Connecté : {name} ({role}).',
   'desk.ended': 'Vous n’êtes plus connecté. Connectez-vous de nouveau.',
   'desk.role.viewer': 'lecteur',

@@ -288,6 +288,8 @@ export const codes: Catalogue['codes'] = {
   },
   'verdict.DISK_LOW': 'El disco está casi lleno{room}.',
   'verdict.MODALITY_REFUSED': '«{name}» llamó y fue rechazada: {cause}.',
+  'until.MODALITY_REFUSED':
+    'Esto se muestra hasta que «{name}» entre, o durante una hora tras su último intento.',
   'verdict.CONFLICTS': {
     one: '{n} imagen llegó con una identidad ya ocupada; se guardan ambas.',
     other: '{n} imágenes llegaron con identidades ya ocupadas; se guardan todas.',

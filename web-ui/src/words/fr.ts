@@ -289,6 +289,8 @@ export const codes: Catalogue['codes'] = {
   },
   'verdict.DISK_LOW': 'Le disque est presque plein{room}.',
   'verdict.MODALITY_REFUSED': '« {name} » a appelé et a été refusée : {cause}.',
+  'until.MODALITY_REFUSED':
+    'Ceci reste affiché jusqu’à ce que « {name} » soit admise, ou une heure après sa dernière tentative.',
   'verdict.CONFLICTS': {
     one: '{n} image est arrivée sous une identité déjà prise ; les deux sont gardées.',
     other: '{n} images sont arrivées sous des identités déjà prises ; toutes sont gardées.',
