@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { compression } from './document-compression.ts';
 import { destination } from './document-destinations.ts';
 import { notify } from './document-notify.ts';
+import { remote } from './document-remote.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
 import { access, audit, users, web } from './document-web.ts';
@@ -151,7 +152,7 @@ export const documentShape = z
     audit,
     network: reserved('Network settings of the box.'),
     notify,
-    remote: reserved('Remote configuration.'),
+    remote,
   })
   .describe('Configuration of one Gantry box.');
 

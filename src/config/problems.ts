@@ -14,7 +14,7 @@ type Issue = z.core.$ZodIssue;
 
 /** Keys of the architecture that this version does not carry out; all it takes, it does. */
 const laterKeys = new Set(['compression', 'fleet', 'firmware']);
-const laterSections = new Set(['network', 'notify', 'remote']);
+const laterSections = new Set(['network', 'notify']);
 
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {

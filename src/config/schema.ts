@@ -33,6 +33,11 @@ export type ProxyConfig = z.output<typeof proxy>;
 export type BatchConfig = z.output<typeof batch>;
 export type RouteConfig = z.output<typeof route>;
 export type WebConfig = Config['web'];
+export type RemoteConfig = Config['remote'];
+export type RemoteLineConfig = Pick<
+  NonNullable<RemoteConfig['https']>,
+  'caFile' | 'clientCertificate' | 'proxy'
+>;
 
 export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }

@@ -189,3 +189,37 @@ export const proxyUrl = httpUrl.refine(
 
 /** Where notices go: no patient data, but a token, and the state of the box. */
 export const noticeUrl = httpUrl;
+
+/** Where the published record lies: signed documents and the reports of boxes, which name a site's devices. */
+export const recordUrl = httpUrl.superRefine((text, context) => {
+  const url = parseHttpUrl(text);
+  if (url === null) return;
+  const fail = (message: string, suggestion: string) =>
+    context.addIssue({ code: 'custom', message, params: { suggestion } });
+  if (url.protocol === 'http:' && !loopbackHosts.has(url.hostname))
+    fail('would be read and answered unencrypted', 'Use an https address.');
+  else if (url.search !== '') fail('has a "?" part', 'Leave out everything from "?" on.');
+});
+
+const brokerPaths = new Set(['', '/']);
+
+/** An MQTT broker over TLS: WebSocket (RFC 6455) with a path, or plain MQTT without one. Its text is never repeated. */
+export const brokerUrl = z
+  .string()
+  .max(2048)
+  .superRefine((text, context) => {
+    const fail = (message: string, suggestion: string) =>
+      context.addIssue({ code: 'custom', message, params: { suggestion } });
+    const url = /\s/.test(text) ? null : URL.parse(text);
+    const onThisBox = url !== null && loopbackHosts.has(url.hostname) && /^(?:mqtt|ws):$/.test(url.protocol);
+    if (url === null || url.hostname === '' || !(onThisBox || /^(?:mqtts|wss):$/.test(url.protocol)))
+      fail(
+        'is not the address of a broker over TLS',
+        'Write "wss://broker.example/mqtt", or "mqtts://broker.example:8883".',
+      );
+    else if (url.username !== '' || url.password !== '')
+      fail('holds a user or password', 'Take it out of the address and use "user" with "passwordFile".');
+    else if (url.hash !== '') fail('has a "#" part', 'Leave out everything from "#" on.');
+    else if (/^mqtts?:$/.test(url.protocol) && !(brokerPaths.has(url.pathname) && url.search === ''))
+      fail('has a path, which MQTT without WebSocket does not know', 'Leave it out, or use "wss://…".');
+  });

@@ -147,8 +147,8 @@ describe('problems say where, why and what instead', () => {
     ],
     [
       'a later section',
-      withCloud({ remote: { mqtt: {} } }),
-      'remote.mqtt',
+      withCloud({ network: { dns: {} } }),
+      'network.dns',
       /not supported by this version/,
       /./,
     ],

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { mosquittoInstalled } from '../fixtures/mosquitto.ts';
 import { orthancInstalled } from '../fixtures/orthanc.ts';
 
 /** The DICOM files this project is tested with; not part of it. */
@@ -8,11 +9,13 @@ export const corpusDirectory = join(import.meta.dirname, '..', '..', '..', 'shar
 
 const dcmtkTools = ['echoscu', 'storescu', 'dcmsend'];
 /** Packages a CI machine installs: without them it would prove nothing. */
-const installable = ['DCMTK', 'Orthanc'];
+const installable = ['DCMTK', 'Orthanc', 'Mosquitto', 'nginx'];
 
 const peers = {
   DCMTK: () => dcmtkTools.every((tool) => spawnSync('which', [tool]).status === 0),
   Orthanc: orthancInstalled,
+  Mosquitto: mosquittoInstalled,
+  nginx: () => spawnSync('/usr/sbin/nginx', ['-v']).status === 0,
   'the DICOM corpus': () => existsSync(join(corpusDirectory, 'manifest.tsv')),
 } as const;
 
