@@ -34,6 +34,7 @@ interface StatusParts {
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
   readonly web: () => StatusReport['web'];
+  readonly central: () => StatusReport['config']['central'];
   /** Null where no codec is at work. */
   readonly compression: (atRest: SpoolCounts['atRest']) => CompressionReport | null;
 }
@@ -99,7 +100,7 @@ export class StatusGatherer {
       startedAt: this.#startedAt,
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
-      config: { generation, origin, changedAt, undone },
+      config: { generation, origin, changedAt, undone, central: this.#parts.central() },
       configRejected,
       box: {
         id: keyring.boxId,

@@ -6,7 +6,10 @@ import { type Disk, nodeDisk } from './base/disk.ts';
 import type { Log } from './base/log.ts';
 import { Note } from './base/note.ts';
 import type { Config } from './config/schema.ts';
-import { ConfigRejectedError, ConfigStore, configMissing, type CurrentConfig } from './config/store.ts';
+import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
+import { configMissing } from './config/store-failures.ts';
+import { applyFailures } from './config/remote/apply-failures.ts';
+import { RemoteState } from './config/remote/state.ts';
 import { Keyring } from './crypto/keyring.ts';
 import { SealedFile } from './crypto/sealed-file.ts';
 import { PauseBook, pauseNote } from './forward/pause-book.ts';
@@ -50,6 +53,8 @@ export interface Store {
   readonly log: Log;
   readonly keyring: Keyring;
   readonly configStore: ConfigStore;
+  /** What is remembered of central IT, and of configurations that were tried. */
+  readonly remote: RemoteState;
   /** As it is now: it can be changed while the gateway runs. */
   readonly current: CurrentConfig;
   /** Why the `--config` file was not taken over, where it was not. */
@@ -81,8 +86,18 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     bytesMax: configBytesMax,
   };
   const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
+  const remotePlace = {
+    path: join(dataDirectory, 'config', 'remote'),
+    purpose: 'remote',
+    bytesMax: noteBytesMax,
+  };
+  const remote = await RemoteState.open(new SealedFile(disk, keyring, remotePlace), (error) =>
+    log.error({ code: 'REMOTE_STATE_DAMAGED', error }, 'what was remembered of central IT cannot be read'),
+  );
   const configRejected =
-    options.configText === null ? null : await importConfig(configStore, options.configText, log);
+    options.configText === null
+      ? null
+      : await importConfig(configStore, options.configText, log, remote.value.enrolment !== null);
   const { config } = configStore.current();
   const codec = new Codec(config, clock, log);
   const spool = new Spool({
@@ -115,6 +130,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     log,
     keyring,
     configStore,
+    remote,
     get current() {
       return configStore.current();
     },
@@ -158,7 +174,18 @@ function throwLater(error: Error): void {
 }
 
 /** A changed file that is not valid never replaces the configuration in use: it is reported. */
-async function importConfig(store: ConfigStore, text: string, log: Log): Promise<RejectionReport | null> {
+async function importConfig(
+  store: ConfigStore,
+  text: string,
+  log: Log,
+  enrolled: boolean,
+): Promise<RejectionReport | null> {
+  if (enrolled && hasConfig(store)) {
+    if (store.isImported(text)) return null;
+    const { code, message, nextStep } = applyFailures.central;
+    log.warn({ code }, 'the --config file is not taken: central IT configures this box');
+    return { code, words: message, nextStep };
+  }
   try {
     const outcome = await store.importFile(text);
     log.info({ outcome }, 'configuration file read');

@@ -6,9 +6,11 @@ import { named } from './gateway-operator.ts';
 import { createStudyTools } from './gateway-studies.ts';
 import { sendTestStudy } from './gateway-test-study.ts';
 import { commissioningReport } from './health/commissioning-report.ts';
+import type { ConfigTools } from './web/config-tools.ts';
 import type { DestinationTools, Tools } from './web/tools.ts';
 
 interface ToolParts extends BundleParts {
+  readonly config: ConfigTools;
   readonly destinations: readonly Destination[];
 }
 
@@ -22,6 +24,7 @@ export async function createTools(parts: ToolParts): Promise<Tools> {
     destinations,
     studies: createStudyTools(store),
     bundle: createBundleTools(parts),
+    config: parts.config,
     network: () => network.report(),
     commissioningReport: async () => {
       const { config } = store.current;

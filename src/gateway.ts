@@ -1,7 +1,10 @@
+import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
+import type { Applier } from './config/remote/apply.ts';
 import type { Config } from './config/schema.ts';
 import { startReceipts, startRetention } from './gateway-background.ts';
 import type { Destination } from './gateway-destination.ts';
+import { configFacts, createConfigTools, startApplier } from './gateway-config.ts';
 import { Destinations } from './gateway-destinations.ts';
 import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
 import { IntakeDoors, intakeOptions } from './gateway-intake.ts';
@@ -72,6 +75,7 @@ export class Gateway {
       [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier],
       config,
     );
+    rooms.applier = await startApplier(store, rooms, web, stack);
     return new Gateway(store, rooms, web, stack.move());
   }
 
@@ -119,6 +123,8 @@ export interface Rooms {
   readonly parts: readonly LivePart[];
   /** All of it, once everything has started. */
   live: LiveParts | null;
+  /** Tries configurations, once everything has started. */
+  applier: Applier | null;
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
 }
@@ -172,6 +178,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     tls: () => (tls.port === null ? null : tlsReport(tls.port, store)),
     compression: (atRest) => store.codec.report(atRest),
     web: () => rooms?.webReport() ?? { https: null },
+    central: () => configFacts(store, rooms?.applier ?? null),
   });
   const metrics = createMetricsText(store, { status, listener, destinations });
   status.start();
@@ -184,6 +191,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     status,
     parts,
     live: null,
+    applier: null,
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
     tools: await createTools({
@@ -191,10 +199,23 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
       listener,
       destinations,
       network,
+      config: createConfigTools(store, () => requireStarted(rooms)),
       status: () => status.report(),
       metrics: async () => (await metrics()).text,
     }),
     webReport: () => ({ https: null }),
   };
   return rooms;
+}
+
+/** The rooms of a gateway that has started: who asks before that is told to ask again. */
+function requireStarted(rooms: Rooms | null): Rooms & { readonly applier: Applier } {
+  const applier = rooms?.applier ?? null;
+  if (rooms !== null && applier !== null) return { ...rooms, applier };
+  throw new GantryError({
+    code: 'STARTING',
+    kind: 'transient',
+    message: 'The gateway is being started.',
+    nextStep: 'Try again in a moment.',
+  });
 }

@@ -6,6 +6,7 @@ import { version } from '../base/version.ts';
 import { parsePort } from './arguments.ts';
 import { addAuthCommands } from './auth-commands.ts';
 import { addBandwidthCommands } from './bandwidth-commands.ts';
+import { addConfigCommands } from './config-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addQueueCommands } from './queue-commands.ts';
@@ -103,6 +104,7 @@ function createProgram(): Command {
     .option('--json', 'the whole report as JSON')
     .action(async (options) => (await import('./status.ts')).status(options));
 
+  addConfigCommands(program);
   addQueueCommands(program);
   addBandwidthCommands(program);
   addCompressionCommands(program);

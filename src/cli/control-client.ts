@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, type Dispatcher } from 'undici';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
+import type { ConfigAttemptView, ConfigView } from '../web/config-tools.ts';
 import type { LineReport } from '../health/line-test.ts';
 import type { StatusReport } from '../health/status.ts';
 import type {
@@ -15,6 +17,8 @@ import type {
 const answerMs = 30_000;
 /** Each hop may take its time-out. */
 const lineTestMs = 120_000;
+/** Lines are tried, and deliveries under way settle. */
+const applyMs = 300_000;
 /** A scrub reads every object on the disk. */
 const scrubMs = 24 * 3_600_000;
 
@@ -122,6 +126,36 @@ export class ControlClient implements AsyncDisposable {
 
   async technicianCode(name: string): Promise<string> {
     return (await this.#post<{ code: string }>('/auth/code', { name }, answerMs)).code;
+  }
+
+  config(): Promise<ConfigView> {
+    return this.#get('/config');
+  }
+
+  async configHistory(): Promise<readonly ConfigAttemptView[]> {
+    const { attempts } = await this.#get<{ attempts: ConfigAttemptView[] }>('/config/history');
+    return attempts;
+  }
+
+  /** Resolves once it is in use, tried or kept. @param confirmSeconds null: nobody has to confirm it */
+  applyConfig(
+    text: string,
+    confirmSeconds: number | null,
+  ): Promise<Pick<ConfigView, 'phase' | 'confirmUntil'>> {
+    return this.#post('/config/apply', { text, confirmSeconds }, applyMs);
+  }
+
+  /** Resolves once nothing is being tried any more. */
+  async configSettled(): Promise<void> {
+    while ((await this.config()).phase !== 'idle') await delay(200);
+  }
+
+  async settleConfig(how: 'confirm' | 'rollback' | 'retry'): Promise<void> {
+    await this.#post(`/config/${how}`, {}, applyMs);
+  }
+
+  async releaseAliases(): Promise<number> {
+    return this.#count('/config/release', {});
   }
 
   async close(): Promise<void> {

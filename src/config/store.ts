@@ -4,8 +4,8 @@ import { type Adapter, Low } from 'lowdb';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import { checkConfigText, type LocatedProblem } from './check.ts';
-import type { ConfigProblem } from './problems.ts';
 import { type Config, parseConfig } from './schema.ts';
+import { changeInvalid, configMissing, configOutdated, damaged, unusableName } from './store-failures.ts';
 import { entryName } from './values.ts';
 
 /** One sealed file. `write` resolves once the new content is durable; a crash leaves the old or the new one. */
@@ -146,7 +146,7 @@ export class ConfigStore {
    * @throws ConfigRejectedError where it is not valid; the configuration in use, if any, stays
    */
   async importFile(text: string): Promise<'imported' | 'unchanged'> {
-    const sha256 = createHash('sha256').update(text).digest('hex');
+    const sha256 = sha256Of(text);
     if (this.#parsed !== null && sha256 === this.#database.data.importedFileSha256) return 'unchanged';
     const checked = checkConfigText(text);
     if (!checked.ok) throw new ConfigRejectedError(checked.problems, this.#parsed !== null);
@@ -260,6 +260,11 @@ export class ConfigStore {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Whether a file was the last one imported. */
+  isImported(text: string): boolean {
+    return sha256Of(text) === this.#database.data.importedFileSha256;
+  }
+
   /** Names the trial that was kept last; null where none ever was. */
   keptTrial(): string | null {
     return this.#database.data.keptTrial ?? null;
@@ -306,6 +311,10 @@ export class ConfigStore {
   }
 }
 
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
 /** @throws GantryError CONFIG_CHANGE_INVALID where the whole would not be valid */
 function edited(from: unknown, [section, name]: ConfigPath, edit: (entry: unknown) => unknown) {
   const document = (from ?? {}) as RawDocument;
@@ -332,43 +341,6 @@ function undoneBy(document: RawDocument, { changes = [], config }: StoredDocumen
     .map((path) => path.join('.'));
 }
 
-const unusableName: ConfigProblem = {
-  path: 'the name',
-  cause: 'is not a usable one',
-  suggestion: `Use ${entryName.description ?? ''}.`,
-};
-
-function changeInvalid(problems: readonly ConfigProblem[]): GantryError {
-  const [first] = problems;
-  return new GantryError({
-    code: 'CONFIG_CHANGE_INVALID',
-    kind: 'permanent',
-    message: `This cannot be set: ${first?.path ?? 'the document'} ${first?.cause ?? 'is not valid'}.`,
-    nextStep: first?.suggestion || 'Correct what was entered, and try again.',
-  });
-}
-
-const howToBegin = 'Start with "--config FILE"; deploy/config.example.json is a place to begin.';
-
-/** Nothing was ever imported. */
-export function configMissing(): GantryError {
-  return new GantryError({
-    code: 'CONFIG_MISSING',
-    kind: 'permanent',
-    message: 'This data directory has no configuration yet.',
-    nextStep: `If no gateway ran here before: ${howToBegin} If one did, check the path given with --data.`,
-  });
-}
-
-function configOutdated(): GantryError {
-  return new GantryError({
-    code: 'CONFIG_OUTDATED',
-    kind: 'permanent',
-    message: 'The stored configuration is not valid for this version.',
-    nextStep: howToBegin,
-  });
-}
-
 function readDocument(plain: Buffer): StoredDocument | null {
   let value: unknown;
   try {
@@ -386,13 +358,4 @@ function readDocument(plain: Buffer): StoredDocument | null {
   )
     return null;
   return { ...stored, generation, importedFileSha256, importedAt, config: config ?? null };
-}
-
-function damaged(): GantryError {
-  return new GantryError({
-    code: 'CONFIG_DAMAGED',
-    kind: 'permanent',
-    message: 'The stored configuration cannot be read.',
-    nextStep: 'Move the "config" folder of the data directory aside and start with "--config FILE".',
-  });
 }

@@ -25,6 +25,7 @@ export interface StatusInputs {
     readonly origin: 'file' | 'page' | 'central';
     readonly changedAt: number | null;
     readonly undone: readonly string[];
+    readonly central?: StatusReport['config']['central'];
   };
   readonly box: StatusReport['box'];
   readonly drain: StatusReport['drain'];

@@ -85,12 +85,27 @@ export interface StatusReport {
     readonly undone: readonly string[];
     /** Why the configuration file that was given last is not in use; null where it is. */
     readonly rejected: RejectionReport | null;
+    /** What is being tried, and for whom; absent in reports of old versions. */
+    readonly central?: CentralReport | undefined;
   };
   readonly web: {
     /** The page over HTTPS; null where it is off. */
     readonly https: HttpsReport | null;
   };
   readonly version: string;
+}
+
+/** Where the configuration stands between this box and central IT. */
+export interface CentralReport {
+  /** Null where this box belongs to no fleet. */
+  readonly fleet: string | null;
+  /** Of central IT, in use; null where none is. */
+  readonly generation: number | null;
+  readonly phase: 'idle' | 'validating' | 'applying' | 'confirming' | 'reverting';
+  /** What is being tried goes back by itself then; null where nothing is tried. */
+  readonly confirmUntil: string | null;
+  /** Entries set on this box, e.g. `modalities.ct1`. */
+  readonly overrides: readonly string[];
 }
 
 export interface VerdictAbout {

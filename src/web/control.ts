@@ -7,6 +7,8 @@ import type { AuditedAction } from './audit-log.ts';
 import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
 import { sendProblem, sendThrown } from './problem.ts';
 import type { StatusSource } from './status-feed.ts';
+import { addConfigCalls } from './control-config.ts';
+import { badCommand, parse } from './control-parse.ts';
 import type { Tools } from './tools.ts';
 
 export interface ControlServerOptions {
@@ -14,7 +16,7 @@ export interface ControlServerOptions {
   readonly path: string;
   readonly operator: Operator;
   readonly status: StatusSource;
-  readonly tools: Pick<Tools, 'bundle' | 'destinations'>;
+  readonly tools: Pick<Tools, 'bundle' | 'destinations' | 'config'>;
   readonly auth: ConsoleAuth;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
@@ -103,6 +105,7 @@ export class ControlServer {
     );
     this.#addQueries(app);
     this.#addCommands(app);
+    addConfigCalls(app, this.#options.tools.config, (event) => this.#note(event));
     return app;
   }
 
@@ -237,20 +240,6 @@ function parseDiscard(body: unknown): Selection {
   const selection = parseSelection(body);
   if (Object.keys(selection).length > 0) return selection;
   throw badCommand('the command must name objects, a state or a destination');
-}
-
-/** @throws GantryError CONTROL_BAD_COMMAND naming the first member that does not fit */
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value ?? {});
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'the command' : issue.path.join('.');
-  throw badCommand(`${where}: ${issue?.message ?? 'is not valid'}`);
-}
-
-function badCommand(message: string): GantryError {
-  const nextStep = 'See the help of the command (--help) for what can be given.';
-  return new GantryError({ code: 'CONTROL_BAD_COMMAND', kind: 'permanent', message, nextStep });
 }
 
 /** A socket left by a process that was killed; only one gateway can hold the data directory at a time. */

@@ -75,9 +75,19 @@ function notAsked(): never {
 }
 
 /** For servers whose tools nobody uses in the test. */
-export const noTools: Pick<Tools, 'bundle' | 'destinations'> = {
+export const noTools: Pick<Tools, 'bundle' | 'destinations' | 'config'> = {
   bundle: { contents: notAsked, pack: notAsked },
   destinations: { pause: notAsked, resume: notAsked, testLine: notAsked, sendTestStudy: notAsked },
+  config: {
+    show: notAsked,
+    history: notAsked,
+    apply: notAsked,
+    confirm: notAsked,
+    rollback: notAsked,
+    retry: notAsked,
+    release: notAsked,
+    confirmSeconds: { min: 30, max: 3600 },
+  },
 };
 
 /** What the control socket needs beside its operator and status. */

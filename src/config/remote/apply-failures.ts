@@ -54,6 +54,7 @@ export const applyFailures = {
 
 /** What is remembered and reported of a failure: no secret, nothing of a patient. */
 export function failureOf(error: unknown): NonNullable<AttemptRecord['error']> {
+  if (error instanceof ApplyRefusal) return { code: error.code, path: error.path, message: error.message };
   if (error instanceof GantryError || isText(error)) {
     return { code: error.code, path: null, message: error.message };
   }
@@ -62,4 +63,15 @@ export function failureOf(error: unknown): NonNullable<AttemptRecord['error']> {
 
 function isText(error: unknown): error is FailureText {
   return typeof error === 'object' && error !== null && 'code' in error && 'nextStep' in error;
+}
+
+/** A configuration that would not work, and the setting it is about. */
+export class ApplyRefusal extends GantryError {
+  /** JSON pointer (RFC 6901). */
+  readonly path: string;
+
+  constructor(path: string, text: FailureText) {
+    super(text);
+    this.path = path;
+  }
 }
