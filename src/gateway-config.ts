@@ -5,7 +5,7 @@ import { applyFailures } from './config/remote/apply-failures.ts';
 import { GantryError } from './base/errors.ts';
 import { confirmSeconds } from './config/remote/documents.ts';
 import type { RawDocument } from './config/store.ts';
-import type { Rooms } from './gateway.ts';
+import type { Rooms, StartedRooms } from './gateway.ts';
 import { createApplyPorts } from './gateway-apply.ts';
 import type { Store } from './gateway-store.ts';
 import type { Web } from './gateway-web.ts';
@@ -32,10 +32,7 @@ export async function startApplier(
 }
 
 /** What an operator can do with the configuration of the running gateway. */
-export function createConfigTools(
-  store: Store,
-  started: () => Rooms & { readonly applier: Applier },
-): ConfigTools {
+export function createConfigTools(store: Store, started: () => StartedRooms): ConfigTools {
   const applier = () => started().applier;
   const { configStore, remote } = store;
   return {
@@ -88,7 +85,8 @@ export function createConfigTools(
     },
     confirm: () => applier().confirm(),
     rollback: () => applier().rollback(),
-    retry: () => applier().forgive(),
+    retry: () => started().agent.retry(),
+    applyWaiting: () => started().agent.applyWaiting(),
     release: () => started().doors.release(),
     confirmSeconds,
   };

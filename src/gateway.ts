@@ -1,10 +1,12 @@
 import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
+import type { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
 import type { Config } from './config/schema.ts';
 import { startReceipts, startRetention } from './gateway-background.ts';
 import type { Destination } from './gateway-destination.ts';
 import { configFacts, createConfigTools, startApplier } from './gateway-config.ts';
+import { startAgent } from './gateway-remote.ts';
 import { Destinations } from './gateway-destinations.ts';
 import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
 import { IntakeDoors, intakeOptions } from './gateway-intake.ts';
@@ -76,6 +78,7 @@ export class Gateway {
       config,
     );
     rooms.applier = await startApplier(store, rooms, web, stack);
+    rooms.agent = startAgent(store, rooms, rooms.applier, stack);
     return new Gateway(store, rooms, web, stack.move());
   }
 
@@ -92,6 +95,11 @@ export class Gateway {
 
   get aeTitle(): string {
     return this.#store.current.config.intake.aeTitle;
+  }
+
+  /** What channels to central IT bring documents to. */
+  get agent(): RemoteAgent {
+    return requireStarted(this.#rooms).agent;
   }
 
   status(): Promise<StatusReport> {
@@ -125,8 +133,16 @@ export interface Rooms {
   live: LiveParts | null;
   /** Tries configurations, once everything has started. */
   applier: Applier | null;
+  /** Central IT's hand on the box, once everything has started. */
+  agent: RemoteAgent | null;
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
+}
+
+/** With what there is only once everything has started. */
+export interface StartedRooms extends Rooms {
+  readonly applier: Applier;
+  readonly agent: RemoteAgent;
 }
 
 /** Everything behind the DICOM port that works by itself. */
@@ -192,6 +208,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     parts,
     live: null,
     applier: null,
+    agent: null,
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
     tools: await createTools({
@@ -209,9 +226,9 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
 }
 
 /** The rooms of a gateway that has started: who asks before that is told to ask again. */
-function requireStarted(rooms: Rooms | null): Rooms & { readonly applier: Applier } {
-  const applier = rooms?.applier ?? null;
-  if (rooms !== null && applier !== null) return { ...rooms, applier };
+function requireStarted(rooms: Rooms | null): StartedRooms {
+  const { applier = null, agent = null } = rooms ?? {};
+  if (rooms !== null && applier !== null && agent !== null) return { ...rooms, applier, agent };
   throw new GantryError({
     code: 'STARTING',
     kind: 'transient',

@@ -28,7 +28,7 @@ export function addConfigCommands(program: Command): void {
       });
   config
     .command('apply')
-    .argument('<file>', 'a whole configuration')
+    .argument('[file]', 'a whole configuration; without one: that of central IT which waits for its time')
     .description(
       'try a configuration: it is kept once nothing is worse than before, and goes back by itself if not',
     )
@@ -66,7 +66,12 @@ export function addConfigCommands(program: Command): void {
   });
 }
 
-async function apply(file: string, { data, confirm }: ApplyOptions): Promise<void> {
+async function apply(file: string | undefined, { data, confirm }: ApplyOptions): Promise<void> {
+  if (file === undefined) {
+    await using control = new ControlClient(join(data, 'control.sock'));
+    await control.settleConfig('apply-waiting');
+    return tellOutcome(control);
+  }
   const text = await readConfigFile(file);
   const checked = checkConfigText(text);
   if (!checked.ok) {
@@ -82,6 +87,10 @@ async function apply(file: string, { data, confirm }: ApplyOptions): Promise<voi
     );
     return;
   }
+  await tellOutcome(control);
+}
+
+async function tellOutcome(control: ControlClient): Promise<void> {
   await control.configSettled();
   const [last] = await control.configHistory();
   if (last?.error) {

@@ -150,7 +150,7 @@ export class ControlClient implements AsyncDisposable {
     while ((await this.config()).phase !== 'idle') await delay(200);
   }
 
-  async settleConfig(how: 'confirm' | 'rollback' | 'retry'): Promise<void> {
+  async settleConfig(how: 'confirm' | 'rollback' | 'retry' | 'apply-waiting'): Promise<void> {
     await this.#post(`/config/${how}`, {}, applyMs);
   }
 

@@ -55,6 +55,8 @@ export interface ConfigTools {
   rollback(): Promise<void>;
   /** Lets what went back be tried again. */
   retry(): Promise<void>;
+  /** Applies the configuration of central IT that waits for its time. @throws GantryError APPLY_* */
+  applyWaiting(): Promise<void>;
   /** Gives up AE titles and ports of before. @returns how many */
   release(): Promise<number>;
   /** For how long a confirmation may be waited for. */

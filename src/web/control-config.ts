@@ -34,6 +34,11 @@ export function addConfigCalls(
     await note('CONFIG_TAKEN_BACK');
     return {};
   });
+  app.post('/config/apply-waiting', async () => {
+    await note('CONFIG_APPLIED');
+    await config.applyWaiting();
+    return {};
+  });
   app.post('/config/retry', async () => {
     await config.retry();
     await note('CONFIG_RETRY');

@@ -85,6 +85,7 @@ export const noTools: Pick<Tools, 'bundle' | 'destinations' | 'config'> = {
     confirm: notAsked,
     rollback: notAsked,
     retry: notAsked,
+    applyWaiting: notAsked,
     release: notAsked,
     confirmSeconds: { min: 30, max: 3600 },
   },

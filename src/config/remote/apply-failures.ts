@@ -44,11 +44,23 @@ export const applyFailures = {
     message: 'Central IT configures this box; a file given here is not taken.',
     nextStep: 'Ask central IT for the change.',
   },
-  knownBad: {
-    code: 'APPLY_WENT_BACK',
+  nothingWaits: {
+    code: 'APPLY_NOTHING_WAITS',
     kind: 'permanent',
-    message: 'This configuration was tried before, and went back or was refused.',
-    nextStep: 'Correct it; or give "gantry config retry" to have it tried again as it is.',
+    message: 'No configuration of central IT waits for its time.',
+    nextStep: 'Look at "gantry config show".',
+  },
+  commandOff: {
+    code: 'FLEET_COMMAND_OFF',
+    kind: 'permanent',
+    message: 'This box does not take this command from central IT.',
+    nextStep: 'Name it under "remote.commands" in its configuration.',
+  },
+  notEnrolled: {
+    code: 'FLEET_NOT_ENROLLED',
+    kind: 'permanent',
+    message: 'This box belongs to no fleet.',
+    nextStep: 'Enrol it with a claim code of central IT.',
   },
 } as const satisfies Record<string, FailureText | NonNullable<AttemptRecord['error']>>;
 

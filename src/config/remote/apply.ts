@@ -151,6 +151,14 @@ export class Applier {
     await this.#running;
   }
 
+  /** Notes that something was not even tried. */
+  async refuse(
+    facts: Pick<AttemptRecord, 'source' | 'generation' | 'sha256'>,
+    error: unknown,
+  ): Promise<void> {
+    await this.#note(facts, failureOf(error), 'Rejected');
+  }
+
   /** A way to central IT works under the configuration that is being tried. */
   channelBack(via: ChannelKind): void {
     this.#trial?.channels.add(via);
@@ -158,7 +166,10 @@ export class Applier {
 
   /** Lets what was refused or went back be tried again. */
   async forgive(): Promise<void> {
-    await this.#parts.state.change(() => ({ refusedSha256: [] }));
+    await this.#parts.state.change(({ history }) => ({
+      refusedSha256: [],
+      history: history.map((one) => (one.error === null ? one : { ...one, sha256: forgiven })),
+    }));
   }
 
   /** The process ends: what is being tried is not in use at the next start. */
@@ -202,6 +213,8 @@ export class Applier {
       await this.#running;
       throw error;
     }
+    // Only what is reached from now on proves anything.
+    trial.channels.clear();
     this.#become({ ...this.#state, phase: 'confirming' });
     this.#running = this.#confirmOrRevert(trial).catch((error: unknown) =>
       this.#parts.log.error(
@@ -315,6 +328,8 @@ export class Applier {
 }
 
 const revertAgainMs = 2_000;
+/** In the place of a hash that may come again. */
+const forgiven = '0'.repeat(64);
 
 /** Names what has to be told apart: the same settings in other words are other bytes. */
 export function documentSha256(bytes: Uint8Array | string): string {

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { Note } from '../../base/note.ts';
-import { boxName, channelKinds, fleetName, reportPhases } from './documents.ts';
+import {
+  boxName,
+  channelKinds,
+  fleetName,
+  fleetTimestamp,
+  freshnessProof,
+  reportPhases,
+  trustDocument,
+} from './documents.ts';
 import type { SealedFile } from '../store.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -18,6 +26,14 @@ const attempt = z.object({
 });
 export type AttemptRecord = z.output<typeof attempt>;
 
+const believed = z.object({
+  generation: z.int(),
+  sha256,
+  payload: z.string(),
+  when: z.enum(['now', 'window', 'manual']),
+  via: z.enum(channelKinds),
+});
+
 const pending = z.object({
   source: z.enum(['file', 'central']),
   generation: z.int().nullable(),
@@ -33,8 +49,8 @@ const memory = z.object({
     .object({
       fleet: fleetName,
       device: boxName,
-      /** The signed trust document as it came, JSON. */
-      trust: z.string(),
+      /** The trust document in force. */
+      trust: z.object({ document: trustDocument, sha256 }),
       enrolledAt: time,
     })
     .nullable(),
@@ -43,23 +59,18 @@ const memory = z.object({
   /** The desired document in use. */
   applied: z.object({ generation: z.int(), sha256, at: time }).nullable(),
   /** A document that was believed and waits for its time. */
-  waiting: z
-    .object({
-      generation: z.int(),
-      sha256,
-      payload: z.string(),
-      when: z.enum(['now', 'window', 'manual']),
-      via: z.enum(channelKinds),
-    })
-    .nullable(),
+  waiting: believed.nullable(),
+  /** The newest document that was believed, whatever became of it. */
+  latest: believed.nullable(),
   /** In use without being kept. */
   pending: pending.nullable(),
   /** Newest last. */
   history: z.array(attempt),
   /** What was tried and went back, or was refused: not tried again by itself. */
   refusedSha256: z.array(sha256),
-  timestamp: z.object({ version: z.int(), expiresAt: time, fresh: z.string() }).nullable(),
-  /** Documents that were refused since the last report that was delivered. */
+  /** The newest that was believed. */
+  timestamp: z.object({ timestamp: fleetTimestamp, sha256, proof: freshnessProof }).nullable(),
+  /** Documents that were refused, by their code. */
   refusals: z.array(z.object({ code: z.string(), at: time, count: z.int() })),
   reportSeq: z.int(),
   commands: z.array(
@@ -75,6 +86,7 @@ const nothing: RemoteMemory = {
   seen: null,
   applied: null,
   waiting: null,
+  latest: null,
   pending: null,
   history: [],
   refusedSha256: [],

@@ -1,0 +1,356 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { GantryError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { signPayload } from '../../crypto/jws.ts';
+import type { ConfigStore, RawDocument } from '../store.ts';
+import { candidateOf } from './candidate.ts';
+import type { Applier } from './apply.ts';
+import { applyFailures, failureOf } from './apply-failures.ts';
+import {
+  type ChannelKind,
+  type DesiredConfig,
+  desiredConfig,
+  type FleetCommand,
+  type InboundKind,
+} from './documents.ts';
+import { verifyFreshness } from './freshness.ts';
+import type { FleetRefusal } from './refusals.ts';
+import { type BoxFacts, reportOf } from './report.ts';
+import type { RemoteMemory, RemoteState } from './state.ts';
+import { verifyTrust } from './trust.ts';
+import { verifyCommand, verifyDesired } from './verify.ts';
+
+/** What the agent needs of the running gateway. */
+export interface AgentPorts {
+  /** What a report says beside the configuration. */
+  facts(): Promise<BoxFacts>;
+  /** Whether anything says that the clock is right. */
+  clockTrusted(): Promise<boolean>;
+  /** Commands that the configuration of this box lets central IT give. */
+  allowed(): readonly FleetCommand['verb'][];
+  /** Carries one out. @returns what came of it: nothing of a patient. @throws GantryError */
+  command(command: FleetCommand): Promise<string>;
+  /** The document with its sealed secrets in the place where the gateway reads them. @throws GantryError FLEET_SECRET_* */
+  secrets(desired: DesiredConfig): Promise<RawDocument>;
+  /** Whether changes that were to wait for it may be made at this time. */
+  inWindow(now: number): boolean;
+}
+
+export interface AgentParts {
+  readonly state: RemoteState;
+  readonly store: ConfigStore;
+  readonly applier: Applier;
+  readonly signingKey: KeyObject;
+  readonly ports: AgentPorts;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The newest version of the document that this program reads. */
+  readonly schemaVersion: number;
+}
+
+/** What became of something a channel brought. */
+export type OfferOutcome =
+  | { readonly taken: true; readonly unchanged: boolean }
+  | { readonly taken: false; readonly code: string };
+
+type Enrolment = NonNullable<RemoteMemory['enrolment']>;
+
+/** How often it is looked whether a document that waits for its window may be applied. */
+const windowLookMs = 30_000;
+
+/** The hand of central IT on the box: believes what is signed rightly, and nothing else; has it applied; reports. */
+export class RemoteAgent {
+  readonly #parts: AgentParts;
+  readonly #listeners = new Set<() => void>();
+  #offers: Promise<unknown> = Promise.resolve();
+  #reports: Promise<unknown> = Promise.resolve();
+  #window: NodeJS.Timeout | null = null;
+  #takingUp = false;
+  readonly #offs: (() => void)[] = [];
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what waited when the process ended. */
+  start(): void {
+    const { applier, store } = this.#parts;
+    this.#offs.push(
+      applier.onChange(() => {
+        this.#news();
+        if (applier.state.phase === 'idle') void this.#takeUp();
+      }),
+      store.onChange(() => this.#news()),
+    );
+    this.#window = setInterval(() => void this.#takeUp(), windowLookMs);
+    this.#window.unref();
+    void this.#takeUp();
+  }
+
+  stop(): void {
+    if (this.#window !== null) clearInterval(this.#window);
+    for (const off of this.#offs) off();
+  }
+
+  /** Null where this box belongs to no fleet. */
+  get enrolment(): Enrolment | null {
+    return this.#parts.state.value.enrolment;
+  }
+
+  /** Looks at bytes that may come from anybody. One after the other; never rejects. */
+  offer(kind: InboundKind, bytes: Buffer, via: ChannelKind): Promise<OfferOutcome> {
+    const offered = this.#offers.then(async () => {
+      try {
+        return await this.#offer(kind, bytes, via);
+      } catch (error) {
+        this.#parts.log.error({ code: 'REMOTE_INTERNAL', kind, error }, 'a document could not be taken');
+        return { taken: false, code: 'REMOTE_INTERNAL' } as const;
+      }
+    });
+    this.#offers = offered;
+    return offered;
+  }
+
+  /** The report of this box, signed with its own key. */
+  report(): Promise<Buffer> {
+    const made = this.#reports.then(() => this.#report());
+    this.#reports = made.catch(() => undefined);
+    return made;
+  }
+
+  /** Calls back when there is something new to report. @returns ends it */
+  onReport(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Central IT was reached this way, with the settings now in use. */
+  channelBack(via: ChannelKind): void {
+    this.#parts.applier.channelBack(via);
+  }
+
+  /** Applies a document that waits, whatever it waits for. @throws GantryError APPLY_NOTHING_WAITS, and why it is not in use */
+  async applyWaiting(): Promise<void> {
+    const { waiting } = this.#parts.state.value;
+    if (waiting === null) throw new GantryError(applyFailures.nothingWaits);
+    await this.#apply(waiting);
+  }
+
+  /** Tries the newest document again, where it was refused or went back. */
+  async retry(): Promise<void> {
+    const { applier, state } = this.#parts;
+    await applier.forgive();
+    await state.change(({ latest, applied }) =>
+      latest === null || latest.sha256 === applied?.sha256 ? {} : { waiting: { ...latest, when: 'now' } },
+    );
+    void this.#takeUp();
+  }
+
+  #offer(kind: InboundKind, bytes: Buffer, via: ChannelKind): Promise<OfferOutcome> {
+    const { enrolment } = this;
+    if (enrolment === null) return Promise.resolve({ taken: false, code: 'FLEET_NOT_ENROLLED' });
+    if (kind === 'trust') return this.#trust(bytes, enrolment);
+    if (kind === 'freshness') return this.#freshness(bytes, enrolment);
+    if (kind === 'desired') return this.#desired(bytes, enrolment, via);
+    return this.#command(bytes, enrolment);
+  }
+
+  async #trust(bytes: Buffer, enrolment: Enrolment): Promise<OfferOutcome> {
+    const outcome = await verifyTrust(bytes, enrolment.trust);
+    if (!outcome.ok) return this.#refused(outcome.refusal);
+    const { trust, unchanged } = outcome;
+    if (!unchanged) {
+      await this.#parts.state.change(() => ({ enrolment: { ...enrolment, trust } }));
+      this.#parts.log.info(
+        { event: 'trust-followed', version: trust.document.version },
+        'new trust document',
+      );
+      this.#news();
+    }
+    return { taken: true, unchanged };
+  }
+
+  async #freshness(bytes: Buffer, enrolment: Enrolment): Promise<OfferOutcome> {
+    const { state } = this.#parts;
+    const { timestamp } = state.value;
+    const outcome = await verifyFreshness(bytes, {
+      ...this.#facts(enrolment),
+      last: timestamp,
+      now: await this.#now(),
+    });
+    if (!outcome.ok) return this.#refused(outcome.refusal);
+    if (!outcome.unchanged) await state.change(() => ({ timestamp: outcome.state }));
+    return { taken: true, unchanged: outcome.unchanged };
+  }
+
+  async #desired(bytes: Buffer, enrolment: Enrolment, via: ChannelKind): Promise<OfferOutcome> {
+    const { state, store, log } = this.#parts;
+    const currentConfig = store.document();
+    const outcome = await verifyDesired(bytes, { ...this.#facts(enrolment), currentConfig });
+    if (!outcome.ok) return this.#refused(outcome.refusal);
+    const { desired, sha256 } = outcome;
+    if (this.#isKnown(sha256)) return { taken: true, unchanged: true };
+    const { generation, apply } = desired;
+    const payload = JSON.stringify(desired);
+    const waiting = { generation, sha256, payload, when: apply.when, via };
+    await state.change(() => ({ seen: { generation, sha256 }, waiting, latest: waiting }));
+    log.info(
+      { event: 'config-offered', generation, via, when: apply.when },
+      'a configuration from central IT',
+    );
+    this.#news();
+    void this.#takeUp();
+    return { taken: true, unchanged: false };
+  }
+
+  /** In use, being tried, waiting, or tried before. */
+  #isKnown(sha256: string): boolean {
+    const { applied, pending, waiting, history } = this.#parts.state.value;
+    const records = [applied, pending, waiting, ...history];
+    return records.some((one) => one?.sha256 === sha256);
+  }
+
+  async #command(bytes: Buffer, enrolment: Enrolment): Promise<OfferOutcome> {
+    const { state, clock, ports, log } = this.#parts;
+    const seen = (id: string) => state.value.commandsSeen.some((one) => one.id === id);
+    const outcome = await verifyCommand(bytes, { ...this.#facts(enrolment), now: await this.#now(), seen });
+    if (!outcome.ok) return this.#refused(outcome.refusal);
+    const { command } = outcome;
+    const { id, verb } = command;
+    const now = clock.now();
+    // Before it is carried out: after a crash it is rather not done than done twice.
+    await state.change(({ commandsSeen }) => ({
+      commandsSeen: [
+        ...commandsSeen.filter(({ until }) => until > now),
+        { id, until: Date.parse(command.expiresAt) },
+      ],
+    }));
+    let answer: { ok: boolean; code: string | null; text: string };
+    try {
+      if (!ports.allowed().includes(verb)) throw new GantryError(applyFailures.commandOff);
+      answer = { ok: true, code: null, text: (await ports.command(command)).slice(0, 1000) };
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      answer = { ok: false, code, text: message.slice(0, 1000) };
+    }
+    log.info({ event: 'fleet-command', verb, ok: answer.ok, code: answer.code }, 'a command of central IT');
+    await state.change(({ commands }) => ({ commands: [...commands, { id, at: clock.now(), ...answer }] }));
+    this.#news();
+    return { taken: true, unchanged: false };
+  }
+
+  async #takeUp(): Promise<void> {
+    const { state, applier, ports, clock, log } = this.#parts;
+    const { waiting, refusedSha256 } = state.value;
+    if (waiting === null || this.#takingUp || applier.state.phase !== 'idle') return;
+    if (waiting.when === 'manual') return;
+    if (waiting.when === 'window' && !ports.inWindow(clock.now())) return;
+    this.#takingUp = true;
+    try {
+      if (refusedSha256.includes(waiting.sha256)) await this.#forgetWaiting(waiting.sha256);
+      else await this.#apply(waiting);
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      log.warn(
+        { code, generation: waiting.generation },
+        `a configuration of central IT is not in use: ${message}`,
+      );
+    } finally {
+      this.#takingUp = false;
+    }
+  }
+
+  async #apply(waiting: NonNullable<RemoteMemory['waiting']>): Promise<void> {
+    const { applier, store, ports, schemaVersion } = this.#parts;
+    const { sha256, generation, payload, via } = waiting;
+    try {
+      const desired = desiredConfig.parse(JSON.parse(payload));
+      const candidate = await candidateOf(desired, {
+        sha256,
+        via,
+        schemaVersion,
+        current: store.document(),
+        changes: store.current().changes,
+        secrets: () => ports.secrets(desired),
+      }).catch(async (error: unknown) => {
+        await applier.refuse({ source: 'central', generation, sha256 }, error);
+        throw error;
+      });
+      await applier.begin(candidate);
+    } catch (error) {
+      if (error instanceof GantryError && error.code === applyFailures.underWay.code) throw error;
+      await this.#forgetWaiting(sha256);
+      throw error;
+    }
+    await this.#forgetWaiting(sha256);
+  }
+
+  /** A newer one may have come meanwhile, which stays. */
+  async #forgetWaiting(sha256: string): Promise<void> {
+    await this.#parts.state.change(({ waiting }) => ({
+      waiting: waiting?.sha256 === sha256 ? null : waiting,
+    }));
+    this.#news();
+  }
+
+  async #refused({ code, message }: FleetRefusal): Promise<OfferOutcome> {
+    const { state, clock, log } = this.#parts;
+    const at = clock.now();
+    const before = state.value.refusals.find((one) => one.code === code);
+    log.warn({ code }, message);
+    // A flood of one kind is not written down one by one.
+    if (before === undefined || at - before.at >= refusalNoteMs) {
+      await state.change(({ refusals }) => ({
+        refusals: [
+          ...refusals.filter((one) => one.code !== code),
+          { code, at, count: (before?.count ?? 0) + 1 },
+        ],
+      }));
+      this.#news();
+    }
+    return { taken: false, code };
+  }
+
+  #facts({ fleet, device, trust }: Enrolment) {
+    const { seen } = this.#parts.state.value;
+    return {
+      fleet,
+      device,
+      trust: trust.document,
+      lastGeneration: seen?.generation ?? 0,
+      lastSha256: seen?.sha256 ?? null,
+    };
+  }
+
+  async #now(): Promise<number | null> {
+    const { clock, ports } = this.#parts;
+    return (await ports.clockTrusted()) ? clock.now() : null;
+  }
+
+  async #report(): Promise<Buffer> {
+    const { state, store, applier, ports, clock, schemaVersion, signingKey } = this.#parts;
+    if (this.enrolment === null) throw new GantryError(applyFailures.notEnrolled);
+    const facts = await ports.facts();
+    const trustedNow = await this.#now();
+    await state.change(({ reportSeq }) => ({ reportSeq: reportSeq + 1 }));
+    const report = reportOf({
+      facts,
+      memory: { ...state.value, enrolment: this.enrolment },
+      phase: applier.state.phase,
+      current: store.current(),
+      document: store.document(),
+      now: clock.now(),
+      trustedNow,
+      schemaVersion,
+    });
+    const signed = await signPayload('gantry-reported', Buffer.from(JSON.stringify(report)), signingKey);
+    return Buffer.from(JSON.stringify(signed));
+  }
+
+  #news(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const refusalNoteMs = 10_000;

@@ -1,0 +1,87 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ConfigPath, RawDocument } from '../store.ts';
+import { parseConfig } from '../schema.ts';
+import type { Candidate } from './apply.ts';
+import { ApplyRefusal } from './apply-failures.ts';
+import type { ChannelKind, DesiredConfig } from './documents.ts';
+
+interface CandidateFacts {
+  readonly sha256: string;
+  readonly via: ChannelKind;
+  readonly schemaVersion: number;
+  /** The document in use. */
+  readonly current: RawDocument | null;
+  /** Entries of it that were set on this box. */
+  readonly changes: readonly ConfigPath[];
+  /** The desired document with its secrets where the gateway reads them. */
+  readonly secrets: () => Promise<RawDocument>;
+}
+
+/** JSON pointer (RFC 6901) of an entry. */
+export function pointerOf(path: ConfigPath): string {
+  return path.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/**
+ * What central IT wants, with the entries over it that were set on this box and that it does not take back.
+ * @throws ApplyRefusal FLEET_SCHEMA_NEWER, CONFIG_INVALID, FLEET_OVERRIDE_CONFLICT; what `secrets` throws
+ */
+export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts): Promise<Candidate> {
+  if (desired.schemaVersion > facts.schemaVersion) {
+    throw new ApplyRefusal('', {
+      code: 'FLEET_SCHEMA_NEWER',
+      kind: 'permanent',
+      message: `It is written for version ${desired.schemaVersion} of the settings; this box knows version ${facts.schemaVersion}.`,
+      nextStep: 'Render it for the version this box reports, or update the box.',
+    });
+  }
+  const wanted = await facts.secrets();
+  const pure = parseConfig(wanted);
+  if (!pure.ok) throw invalid('CONFIG_INVALID', pure.problems);
+  const cleared = new Set(desired.clearOverrides ?? []);
+  const changes = facts.changes.filter(
+    (path) =>
+      !cleared.has(pointerOf(path)) &&
+      entryOf(facts.current, path) !== undefined &&
+      !isDeepStrictEqual(entryOf(facts.current, path), entryOf(wanted, path)),
+  );
+  const document = changes.reduce<RawDocument>(
+    (all, path) => ({
+      ...all,
+      [path[0]]: { ...(all[path[0]] as object | undefined), [path[1]]: entryOf(facts.current, path) },
+    }),
+    wanted,
+  );
+  const whole = changes.length === 0 ? pure : parseConfig(document);
+  if (!whole.ok) throw invalid('FLEET_OVERRIDE_CONFLICT', whole.problems);
+  return {
+    document,
+    config: whole.config,
+    source: 'central',
+    changes,
+    sha256: facts.sha256,
+    generation: desired.generation,
+    confirmMs: desired.apply.confirmWithinSeconds * 1000,
+    // A stick is no line that could be lost.
+    confirmedBy: facts.via === 'usb' ? null : facts.via,
+  };
+}
+
+export function entryOf(document: RawDocument | null, [section, name]: ConfigPath): unknown {
+  const entries = (document?.[section] ?? {}) as RawDocument;
+  return Object.hasOwn(entries, name) ? entries[name] : undefined;
+}
+
+function invalid(code: string, problems: readonly { path: string; cause: string; suggestion: string }[]) {
+  const [first] = problems;
+  const where = first?.path ?? '';
+  return new ApplyRefusal(where === '' ? '' : `/${where.replaceAll(/[.[]/g, '/').replaceAll(']', '')}`, {
+    code,
+    kind: 'permanent',
+    message:
+      code === 'CONFIG_INVALID'
+        ? `It is not valid: ${where || 'the document'} ${first?.cause ?? ''}.`
+        : `With what was set on this box, it is not valid: ${where || 'the document'} ${first?.cause ?? ''}.`,
+    nextStep: first?.suggestion || 'Correct it, or take back what was set on the box.',
+  });
+}

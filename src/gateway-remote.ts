@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { writeFileDurably } from './base/disk.ts';
+import { GantryError } from './base/errors.ts';
+import { version } from './base/version.ts';
+import { WeeklyWindows } from './base/weekly-windows.ts';
+import { RemoteAgent } from './config/remote/agent.ts';
+import type { Applier } from './config/remote/apply.ts';
+import type { FleetCommand } from './config/remote/documents.ts';
+import type { BoxFacts } from './config/remote/report.ts';
+import type { Rooms } from './gateway.ts';
+import type { Store } from './gateway-store.ts';
+import type { StatusReport } from './health/status.ts';
+
+/** The newest version of the configuration's document that this program reads. */
+const schemaVersion = 1;
+/** When changes that are to wait for it are made, by the clock of the site: at night. */
+const window = { days: '*', from: '20:00', to: '05:00' };
+
+/** The hand of central IT on this box, until the stack ends it. */
+export function startAgent(
+  store: Store,
+  rooms: Rooms,
+  applier: Applier,
+  stack: AsyncDisposableStack,
+): RemoteAgent {
+  const { remote, configStore, keyring, clock, log } = store;
+  const status = () => rooms.status.report();
+  const agent = new RemoteAgent({
+    state: remote,
+    store: configStore,
+    applier,
+    signingKey: keyring.signingKey,
+    clock,
+    log,
+    schemaVersion,
+    ports: {
+      facts: async () => factsOf(await status()),
+      clockTrusted: async () => (await status()).clock.trusted !== false,
+      allowed: () => allowedCommands(store),
+      command: (command) => carryOut(store, rooms, command),
+      secrets: async ({ config, sealed }) => {
+        if (Object.keys(sealed).length > 0) throw noSealedSecrets();
+        return config;
+      },
+      inWindow: (now) => new WeeklyWindows([window], store.current.config.site.timeZone).openAt(now) !== null,
+    },
+  });
+  agent.start();
+  stack.defer(() => agent.stop());
+  return agent;
+}
+
+function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusReport): BoxFacts {
+  const certificates = [
+    { use: 'DICOM over TLS', certificate: intake.tls?.certificate ?? null },
+    { use: 'page', certificate: web.https?.certificate ?? null },
+  ];
+  return {
+    verdict: { state: verdict, reason: code },
+    queue: {
+      studies: queue.studies,
+      instances: queue.instances,
+      bytes: queue.bytes,
+      oldestAgeSeconds: queue.oldestAgeSeconds,
+      parked: totals.quarantined + totals.conflicts,
+    },
+    disk: { freeBytes: disk.freeBytes, daysLeft: disk.daysLeft },
+    certificates: certificates.flatMap(({ use, certificate }) =>
+      certificate === null ? [] : [{ use, notAfter: new Date(certificate.notAfter).toISOString() }],
+    ),
+    software: { version, node: process.versions.node },
+  };
+}
+
+/** None unless the configuration names them. */
+function allowedCommands({ current }: Store): FleetCommand['verb'][] {
+  const { commands = [] } = current.config.remote as { readonly commands?: FleetCommand['verb'][] };
+  return commands;
+}
+
+/** @returns what came of it: nothing of a patient. @throws GantryError */
+async function carryOut(store: Store, { tools, operator }: Rooms, command: FleetCommand): Promise<string> {
+  const { verb, target } = command;
+  if (verb === 'echo') {
+    const { ok, words } = await tools.modalities.echo(target ?? '');
+    if (ok) return words;
+    throw new GantryError({ code: 'ECHO_FAILED', kind: 'transient', message: words, nextStep: '' });
+  }
+  if (verb === 'retry') {
+    const count = await operator.retry(target === undefined ? {} : { destination: target });
+    return `${count} taken up again.`;
+  }
+  const packed = await tools.bundle.pack();
+  await writeFileDurably(store.disk, join(store.dataDirectory, 'support-bundle.tar.gz'), packed);
+  return `A support bundle of ${packed.length} bytes lies on the box: support-bundle.tar.gz in its data directory.`;
+}
+
+function noSealedSecrets(): GantryError {
+  return new GantryError({
+    code: 'FLEET_SECRET_UNREADABLE',
+    kind: 'permanent',
+    message: 'The configuration brings sealed secrets, and this box has no key to open them.',
+    nextStep: 'Enrol the box anew, so that central IT learns its sealing key.',
+  });
+}
