@@ -156,7 +156,12 @@ async function checkDestinations(store: Store, now: Config, config: Config, befo
     changed.map(async (name) => {
       const wasBad = Object.hasOwn(now.destinations, name) && (before[lookName(name)] ?? null) !== null;
       const destination = makeDestination(name, config, store);
-      const code = await faultOf(destination).finally(() => destination.client.close());
+      let code: string | null;
+      try {
+        code = await faultOf(destination);
+      } finally {
+        await destination.client.close();
+      }
       if (code === null || wasBad) return;
       throw new ApplyRefusal(`/destinations/${name}`, {
         code: 'APPLY_DESTINATION',
