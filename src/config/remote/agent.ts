@@ -98,6 +98,21 @@ export class RemoteAgent {
     return this.#parts.state.value.enrolment;
   }
 
+  /** This box belongs to a fleet from now on; what was seen of another one counts no more. Durable once it resolves. */
+  async enrol(enrolment: Omit<Enrolment, 'enrolledAt'>): Promise<void> {
+    const { state, clock } = this.#parts;
+    const forgotten = {
+      seen: null,
+      applied: null,
+      waiting: null,
+      latest: null,
+      timestamp: null,
+      refusals: [],
+    };
+    await state.change(() => ({ ...forgotten, enrolment: { ...enrolment, enrolledAt: clock.now() } }));
+    this.#news();
+  }
+
   /** Looks at bytes that may come from anybody. One after the other; never rejects. */
   offer(kind: InboundKind, bytes: Buffer, via: ChannelKind): Promise<OfferOutcome> {
     const offered = this.#offers.then(async () => {
