@@ -9,11 +9,12 @@ import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { dataOption } from './data-option.ts';
 import { exitCodes } from './exit-codes.ts';
+import { addFleetCommands } from './fleet-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
 import { addBundleCommand, addDestinationCommands } from './tool-commands.ts';
 import { addCompressionCommands, addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
 
-const usageErrors = /^(?:CONFIG_|DATA_|USAGE|CONTROL_BAD_COMMAND$)/;
+const usageErrors = /^(?:CONFIG_|DATA_|USAGE|FLEET_FOLDER_|CONTROL_BAD_COMMAND$)/;
 
 /** Runs one command; sets the exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -113,6 +114,7 @@ function createProgram(): Command {
   addAuthCommands(program);
   addReceiptCommands(program);
   addBundleCommand(program);
+  addFleetCommands(program);
 
   program
     .command('version')

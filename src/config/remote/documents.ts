@@ -25,12 +25,12 @@ const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 const instant = z.iso.datetime();
 const rising = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 /** A public key as JWK (RFC 8037): Ed25519 to sign with, X25519 to seal to. */
-const publicKey = z.strictObject({
+export const publicJwk = z.strictObject({
   kty: z.literal('OKP'),
   crv: z.enum(['Ed25519', 'X25519']),
   x: z.string().regex(/^[\w-]{43}$/),
 });
-export type PublicJwk = z.output<typeof publicKey>;
+export type PublicJwk = z.output<typeof publicJwk>;
 
 /** What a signature may be for; each has its own threshold, and each key the roles it is trusted in. */
 export const signingRoles = ['config', 'redirect', 'timestamp', 'command'] as const;
@@ -83,7 +83,7 @@ export const trustDocument = z.strictObject({
   issuedAt: instant,
   keys: z.record(
     keyId,
-    z.strictObject({ key: publicKey, roles: z.array(z.enum([...signingRoles, 'trust'])).min(1) }),
+    z.strictObject({ key: publicJwk, roles: z.array(z.enum([...signingRoles, 'trust'])).min(1) }),
   ),
   /** How many different keys have to sign. `redirect`: settings that send patient data elsewhere. */
   threshold: z.strictObject({

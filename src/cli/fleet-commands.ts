@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import { addDeskCommands } from './fleet-desk.ts';
+import { addRolloutCommands } from './fleet-rollout.ts';
+import { addStatusCommands } from './fleet-status.ts';
+
+/** Commands of central IT. Each group adds its own to `gantry fleet`. */
+export function addFleetCommands(program: Command): void {
+  const fleet = program
+    .command('fleet')
+    .description('configure many boxes from a git folder (for central IT)');
+  addDeskCommands(fleet);
+  addRolloutCommands(fleet);
+  addStatusCommands(fleet);
+}

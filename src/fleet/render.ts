@@ -1,0 +1,174 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GantryError } from '../base/errors.ts';
+import { type DesiredConfig, desiredConfig, wireVersion } from '../config/remote/documents.ts';
+import type { Desk, Effective } from './desk.ts';
+import type { Device } from './documents.ts';
+import type { FleetProblem, Sourced } from './fleet-file.ts';
+import { contentHash, GenerationStore, type Generations, withDocument, writeWhole } from './generations.ts';
+import { heldByRollouts } from './rollout-store.ts';
+
+/**
+ * What became of the document of a box:
+ * - `new`: a higher generation with other content; `kept`: the content is the same;
+ * - `waiting`: a rollout decides when it gets the new content; `withdrawn`: the new content was taken back.
+ */
+export type RenderChange = 'new' | 'kept' | 'waiting' | 'withdrawn';
+
+export interface Rendered {
+  readonly device: string;
+  readonly change: RenderChange;
+  readonly generation: number;
+  readonly document: DesiredConfig;
+}
+
+export interface RenderOptions {
+  /** Only this box. */
+  readonly device?: string;
+  /** A new generation even where the content is the same, e.g. because a secret is new. */
+  readonly again?: boolean;
+  readonly now: Date;
+}
+
+export type RenderOutcome =
+  | { readonly ok: true; readonly rendered: readonly Rendered[] }
+  | { readonly ok: false; readonly problems: readonly FleetProblem[] };
+
+/**
+ * Gives every box the document the folder says. Nothing at all is written where anything is wrong.
+ * @throws GantryError FLEET_DEVICE_UNKNOWN, FLEET_GENERATIONS_DAMAGED, FLEET_ROLLOUT_DAMAGED
+ */
+export async function renderFleet(desk: Desk, options: RenderOptions): Promise<RenderOutcome> {
+  const devices = options.device === undefined ? desk.devices() : [findDevice(desk, options.device)];
+  const problems = desk.lint();
+  if (problems.length > 0) return { ok: false, problems };
+  const store = new GenerationStore(desk.folder.directory);
+  const held = await heldByRollouts(desk.folder.directory);
+  const commit = await sourceCommit(desk.folder.directory);
+  const rendered: Rendered[] = [];
+  for (const sourced of devices) {
+    const effective = desk.effective(sourced);
+    const before = await store.read(sourced.value.id);
+    const change = changeOf(desk, effective, before, held, options.again ?? false);
+    const [latest] = before.documents;
+    if (change !== 'new' && latest !== undefined) {
+      rendered.push({ device: latest.device, change, generation: latest.generation, document: latest });
+      continue;
+    }
+    const document = makeDocument(desk, effective, before, { commit, now: options.now });
+    await store.write(withDocument(before, document, null));
+    rendered.push({ device: document.device, change: 'new', generation: document.generation, document });
+  }
+  return { ok: true, rendered };
+}
+
+function changeOf(
+  desk: Desk,
+  { config, device }: Effective,
+  { documents: [latest], withdrawn }: Generations,
+  held: ReadonlySet<string>,
+  again: boolean,
+): RenderChange {
+  if (latest === undefined) return 'new';
+  const { schemaVersion, clearOverrides } = device;
+  const content = contentHash({ schemaVersion, config, clearOverrides });
+  if (content === contentHash(latest)) return again ? 'new' : 'kept';
+  if (content === withdrawn) return 'withdrawn';
+  const byRollout = desk.folder.fleet?.value.changes === 'rollout';
+  return byRollout || held.has(device.id) ? 'waiting' : 'new';
+}
+
+export interface Issue {
+  readonly commit: string;
+  readonly now: Date;
+  readonly rollout?: { readonly id: string; readonly wave: number };
+  readonly when?: 'now' | 'window' | 'manual';
+}
+
+/** The next generation of a box, with what the folder says now. */
+export function makeDocument(
+  desk: Desk,
+  { config, device, layers }: Effective,
+  { documents: [latest] }: Generations,
+  { commit, now, rollout, when = 'now' }: Issue,
+): DesiredConfig {
+  const fleet = desk.folder.fleet?.value;
+  return desiredConfig.parse({
+    apiVersion: wireVersion,
+    kind: 'DesiredConfig',
+    fleet: fleet?.name,
+    device: device.id,
+    generation: (latest?.generation ?? 0) + 1,
+    issuedAt: now.toISOString(),
+    schemaVersion: device.schemaVersion,
+    source: { commit, layers },
+    ...(rollout === undefined ? {} : { rollout }),
+    apply: { when, confirmWithinSeconds: fleet?.confirmWithinSeconds },
+    ...(device.clearOverrides.length === 0 ? {} : { clearOverrides: device.clearOverrides }),
+    config,
+  });
+}
+
+/** The next generation of a box, with the content of an earlier one. */
+export function restoreDocument(latest: DesiredConfig, earlier: DesiredConfig, now: Date): DesiredConfig {
+  const { rollout: _, ...content } = earlier;
+  return desiredConfig.parse({
+    ...content,
+    generation: latest.generation + 1,
+    issuedAt: now.toISOString(),
+    restores: earlier.generation,
+  });
+}
+
+/** @throws GantryError FLEET_DEVICE_UNKNOWN */
+export function findDevice(desk: Desk, id: string): Sourced<Device> {
+  const found = desk.folder.devices.get(id);
+  if (found !== undefined && !found.value.retired) return found;
+  throw new GantryError({
+    code: 'FLEET_DEVICE_UNKNOWN',
+    kind: 'permanent',
+    message: found === undefined ? `There is no box "${id}" in the folder.` : `"${id}" is retired.`,
+    nextStep: 'Give the id of a file under devices/, exactly as it is written there.',
+  });
+}
+
+/**
+ * Writes the exact bytes that are signed, one file per box. A file of the same generation is left as it is:
+ * secrets may have been sealed into it, which come out otherwise each time.
+ * @returns how many files were written
+ */
+export async function writePayloads(out: string, rendered: readonly Rendered[]): Promise<number> {
+  let written = 0;
+  for (const { device, generation, document } of rendered) {
+    const path = join(out, `${device}.json`);
+    if ((await generationIn(path)) === generation) continue;
+    await writeWhole(path, JSON.stringify(document));
+    written += 1;
+  }
+  return written;
+}
+
+async function generationIn(path: string): Promise<unknown> {
+  try {
+    return (JSON.parse(await readFile(path, 'utf8')) as { generation?: unknown } | null)?.generation;
+  } catch {
+    // Not there, or no longer whole: it is written anew.
+    return undefined;
+  }
+}
+
+/** The commit of the folder, with `-changed` where files of central IT are not committed; `none` without git. */
+export async function sourceCommit(directory: string): Promise<string> {
+  const commit = (await git(directory, ['rev-parse', 'HEAD']))?.trim();
+  if (commit === undefined || !/^[0-9a-f]{40,50}$/.test(commit)) return 'none';
+  const changes = await git(directory, ['status', '--porcelain', '--', 'fleet.*', 'layers', 'devices']);
+  return changes === '' ? commit : `${commit}-changed`;
+}
+
+function git(directory: string, args: readonly string[]): Promise<string | null> {
+  return new Promise((resolve) => {
+    const options = { cwd: directory, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
+    execFile('git', [...args], options, (error, stdout) => resolve(error === null ? stdout : null));
+  });
+}
