@@ -22,12 +22,10 @@ export function createStudyTools({ spool, receipts, keyring }: Store): StudyTool
   };
   return {
     list: async (limit, after) => {
-      const entries = await studies.recent(limit, after === null ? null : parseCursor(after));
-      const last = entries.at(-1);
-      const more = entries.length === limit && last !== undefined;
+      const { entries, next } = await studies.recent(limit, after === null ? null : parseCursor(after));
       return {
         studies: entries.map(viewOf),
-        next: more ? `${last.lastReceivedAt}-${last.studyKey}` : null,
+        next: next === null ? null : `${next.lastReceivedAt}-${next.studyKey}`,
       };
     },
     detail: async (studyKey) => {

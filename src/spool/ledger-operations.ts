@@ -9,6 +9,7 @@ import * as views from './ledger-views.ts';
 
 const { refusalsSince: _since, learn: _learn, ...abilityOperations } = abilities;
 const { chosenForm: _sql, forgetForm: _forget, withCodec: _mark, ...formOperations } = forms;
+const { recentRows: _page, ...studyOperations } = studies;
 
 /** Everything the ledger worker does, by name: each takes the database first. */
 export const operations = {
@@ -17,7 +18,7 @@ export const operations = {
   ...formOperations,
   ...instances,
   ...rest,
-  ...studies,
+  ...studyOperations,
   ...views,
 } as const;
 

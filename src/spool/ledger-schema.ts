@@ -191,4 +191,8 @@ export const migrations: readonly string[] = [
     fingerprint TEXT NOT NULL
   ) WITHOUT ROWID;
   `,
+  // The list of studies goes from the newest on, a page at a time.
+  `
+  CREATE INDEX study_recent ON study (last_received_at, study_key);
+  `,
 ];

@@ -34,21 +34,46 @@ export interface StudyCursor {
   readonly studyKey: string;
 }
 
-/** The studies that received an image last, newest first. @param after the last one of the page before */
+export interface StudyEntries {
+  readonly entries: readonly StudyEntry[];
+  /** Where the page after this one begins; null on the last. */
+  readonly next: StudyCursor | null;
+}
+
+/** The studies that received an image last, newest first. @param after the `next` of the page before */
 export function recentStudies(
   db: LedgerDatabase,
   studiesMax: number,
   after: StudyCursor | null,
-): StudyEntry[] {
-  const rows = db.all(
-    `SELECT study_key FROM study WHERE (last_received_at, study_key) < (?, ?)
-     ORDER BY last_received_at DESC, study_key DESC LIMIT ?`,
-    after?.lastReceivedAt ?? Number.MAX_SAFE_INTEGER,
-    after?.studyKey ?? '',
-    studiesMax,
-  );
-  return rows.flatMap((row) => studyEntry(db, row['study_key'] as UidKey) ?? []);
+): StudyEntries {
+  const entries: StudyEntry[] = [];
+  let last = after;
+  for (let seen = 0; entries.length < studiesMax && seen < rowsMax; ) {
+    const cursors = cursorsAfter(db, last, studiesMax - entries.length);
+    seen += cursors.length;
+    // One that was discarded as a whole leaves its place to the next.
+    entries.push(...cursors.flatMap(({ studyKey }) => studyEntry(db, studyKey as UidKey) ?? []));
+    last = cursors.at(-1) ?? last;
+    if (cursors.length === 0) break;
+  }
+  const [more] = cursorsAfter(db, last, 1);
+  return { entries, next: more === undefined ? null : last };
 }
+
+function cursorsAfter(db: LedgerDatabase, after: StudyCursor | null, max: number): StudyCursor[] {
+  const from = [after?.lastReceivedAt ?? Number.MAX_SAFE_INTEGER, after?.studyKey ?? ''];
+  return db.all(recentRows, ...from, max).map((row) => ({
+    lastReceivedAt: row['last_received_at'] as number,
+    studyKey: row['study_key'] as string,
+  }));
+}
+
+/** Studies looked at for one page: of many discarded ones, a page may be short. */
+const rowsMax = 1_000;
+
+/** By the index `study_recent`, so that a page costs the same however many studies there are. */
+export const recentRows = `SELECT last_received_at, study_key FROM study WHERE (last_received_at, study_key) < (?, ?)
+  ORDER BY last_received_at DESC, study_key DESC LIMIT ?`;
 
 /** What is known of one study; null where nothing is, or all of it was discarded. */
 export function studyEntry(db: LedgerDatabase, studyKey: UidKey): StudyEntry | null {

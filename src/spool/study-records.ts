@@ -1,5 +1,5 @@
 import type { LedgerClient } from './ledger-client.ts';
-import type { StudyCursor, StudyEntry } from './ledger-studies.ts';
+import type { StudyCursor, StudyEntries, StudyEntry } from './ledger-studies.ts';
 import type { ObjectId, UidKey } from './types.ts';
 
 /** What the ledger knows study by study, for people who look at it. */
@@ -10,8 +10,8 @@ export class StudyRecords {
     this.#ledger = ledger;
   }
 
-  /** Those that received an image last, newest first. @param after the last one of the page before, or null */
-  recent(studiesMax: number, after: StudyCursor | null): Promise<StudyEntry[]> {
+  /** Those that received an image last, newest first. @param after the `next` of the page before, or null */
+  recent(studiesMax: number, after: StudyCursor | null): Promise<StudyEntries> {
     return this.#ledger().call('recentStudies', studiesMax, after);
   }
 

@@ -41,12 +41,18 @@ export interface Story {
 
 /**
  * @param config sections beside a small gateway's
- * @param secure whether the page is that over HTTPS
+ * @param options.secure whether the page is that over HTTPS
+ * @param options.prepare what lies in the data directory before the first start
  */
 export async function startStory(
   browser: Browser,
   config: Readonly<Record<string, unknown>>,
-  { secure = true, clock = systemClock, viewport = { width: 360, height: 740 } } = {},
+  {
+    secure = true,
+    clock = systemClock,
+    viewport = { width: 360, height: 740 },
+    prepare = async (_dataDirectory: string) => {},
+  } = {},
 ): Promise<Story> {
   // The gateway serves the built page; a test process of its own may have to build it first.
   await builtPage();
@@ -54,6 +60,7 @@ export async function startStory(
   onTestFinished(() => rm(directory.path, { recursive: true, force: true }));
   const dataDirectory = join(directory.path, 'data');
   const logLines: string[] = [];
+  await prepare(dataDirectory);
   const gateway = await Gateway.start({
     dataDirectory,
     configText: JSON.stringify({
@@ -69,6 +76,11 @@ export async function startStory(
   onTestFinished(() => gateway.stop());
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport, locale: 'en-GB' });
   onTestFinished(() => context.close());
+  // The browser's own report of what the content policy stopped, also where it prints nothing.
+  await context.addInitScript(`
+    document.addEventListener('securitypolicyviolation', (event) =>
+      console.error('content policy: ' + event.violatedDirective + ' ' + event.blockedURI));
+  `);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));

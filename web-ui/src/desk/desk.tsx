@@ -58,7 +58,7 @@ function ActionsDesk(): JSX.Element | null {
 }
 
 interface BundleContents {
-  readonly contents: readonly { readonly name: string; readonly about: string }[];
+  readonly parts: readonly { readonly name: string; readonly about: string }[];
 }
 
 /** Files for who is to help: what is in them is shown before they are made. */
@@ -89,7 +89,7 @@ function HelpDesk(): JSX.Element {
         </Button>
       </p>
       <Outcome call={contents}>
-        {({ contents: parts }) => (
+        {({ parts }) => (
           <>
             <p>{speech.say('desk.bundleWords')}</p>
             <ul class="rows small">
