@@ -152,17 +152,17 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     const { page, dataDirectory } = story;
     const actions = page.locator('#actions');
     await page.getByLabel('Pairing code').fill('AAAA-AAAA');
-    await page.getByLabel('Name', { exact: true }).fill('ada');
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
     await page.getByLabel(/^Password/).fill(password);
     await page.getByRole('button', { name: 'Make the first admin' }).click();
     await actions.locator('.note.tone-bad').waitFor();
     await pair(story);
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByLabel('Password').waitFor();
+    await page.getByRole('textbox', { name: 'Password', exact: true }).waitFor();
 
     const signIn = async (secret: string) => {
-      await page.getByLabel('Name', { exact: true }).fill('ada');
-      await page.getByLabel('Password').fill(secret);
+      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
+      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(secret);
       await page.getByRole('button', { name: 'Sign in' }).first().click();
     };
     await signIn('not the password');
@@ -175,7 +175,7 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await actions.getByText('You are no longer signed in.').waitFor();
     // A page opened anew does not know the session either.
     await page.reload();
-    await page.getByLabel('Password').waitFor();
+    await page.getByRole('textbox', { name: 'Password', exact: true }).waitFor();
 
     const reset = await gantry('auth', 'reset', '--data', dataDirectory);
     expect(reset.code).toBe(0);
@@ -190,8 +190,8 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await page.getByRole('button', { name: 'Sign out' }).click();
     const actions = page.locator('#actions');
     const submit = async (secret: string) => {
-      await page.getByLabel('Name', { exact: true }).fill('ada');
-      await page.getByLabel('Password').fill(secret);
+      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
+      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(secret);
       const answer = page.waitForResponse((one) => one.url().endsWith('/api/v1/session'));
       await page.getByRole('button', { name: 'Sign in' }).first().click();
       return (await answer).status();
