@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { GantryError } from '../base/errors.ts';
 import { usage } from './arguments.ts';
 import { ControlClient } from './control-client.ts';
 import { dataOption } from './data-option.ts';
 import { type DataOptions, offlineGateway } from './operator.ts';
+import { readHidden } from './passphrase.ts';
 
 /** `auth …`. */
 export function addAuthCommands(program: Command): void {
@@ -29,7 +29,7 @@ export function addAuthCommands(program: Command): void {
       'print what "users" of the configuration takes for a password; reads it from the terminal or a pipe',
     )
     .action(async () => {
-      const password = await readPassword();
+      const password = await readHidden('Password: ');
       if (password.length < 10) {
         const message = 'The password has fewer than 10 characters.';
         throw usage('USAGE_PASSWORD', message, 'Use a few words that only you would put together.');
@@ -105,19 +105,4 @@ async function onBox<T>(data: string, work: OnBox<T>): Promise<T> {
 function parseName(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$/.test(text)) return text;
   throw usage('USAGE_NAME', 'This is not a usable name.', 'Use letters, digits, space, "-", "_" and ".".');
-}
-
-/** From a terminal without showing it, or the first line of a pipe. */
-async function readPassword(): Promise<string> {
-  const { stdin, stderr } = process;
-  if (!stdin.isTTY) {
-    for await (const line of createInterface({ input: stdin })) return line;
-    return '';
-  }
-  stderr.write('Password: ');
-  const hidden = createInterface({ input: stdin, terminal: true });
-  const line = await hidden.question('');
-  hidden.close();
-  stderr.write('\n');
-  return line;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCustodyCommands } from './fleet-custody.ts';
 import { addDeskCommands } from './fleet-desk.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
 import { addStatusCommands } from './fleet-status.ts';
@@ -10,5 +11,6 @@ export function addFleetCommands(program: Command): void {
     .description('configure many boxes from a git folder (for central IT)');
   addDeskCommands(fleet);
   addRolloutCommands(fleet);
+  addCustodyCommands(fleet);
   addStatusCommands(fleet);
 }
