@@ -8,6 +8,7 @@ import { addAuthCommands } from './auth-commands.ts';
 import { addBandwidthCommands } from './bandwidth-commands.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { dataOption } from './data-option.ts';
+import { addEnrollCommands } from './enroll-commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
@@ -115,6 +116,7 @@ function createProgram(): Command {
   addReceiptCommands(program);
   addBundleCommand(program);
   addFleetCommands(program);
+  addEnrollCommands(program);
 
   program
     .command('version')

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addCustodyCommands } from './fleet-custody.ts';
+import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
 import { addStatusCommands } from './fleet-status.ts';
@@ -12,5 +13,6 @@ export function addFleetCommands(program: Command): void {
   addDeskCommands(fleet);
   addRolloutCommands(fleet);
   addCustodyCommands(fleet);
+  addFleetEnrollCommand(fleet);
   addStatusCommands(fleet);
 }

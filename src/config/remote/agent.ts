@@ -101,15 +101,7 @@ export class RemoteAgent {
   /** This box belongs to a fleet from now on; what was seen of another one counts no more. Durable once it resolves. */
   async enrol(enrolment: Omit<Enrolment, 'enrolledAt'>): Promise<void> {
     const { state, clock } = this.#parts;
-    const forgotten = {
-      seen: null,
-      applied: null,
-      waiting: null,
-      latest: null,
-      timestamp: null,
-      refusals: [],
-    };
-    await state.change(() => ({ ...forgotten, enrolment: { ...enrolment, enrolledAt: clock.now() } }));
+    await state.enrol({ ...enrolment, enrolledAt: clock.now() });
     this.#news();
   }
 

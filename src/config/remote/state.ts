@@ -116,6 +116,19 @@ export class RemoteState {
     return this.#note.value;
   }
 
+  /** This box belongs to a fleet from now on; what was seen of another one counts no more. Durable once it resolves. */
+  enrol(enrolment: NonNullable<RemoteMemory['enrolment']>): Promise<void> {
+    const forgotten = {
+      seen: null,
+      applied: null,
+      waiting: null,
+      latest: null,
+      timestamp: null,
+      refusals: [],
+    };
+    return this.change(() => ({ ...forgotten, enrolment }));
+  }
+
   /** Durable once it resolves; the oldest entries of what is too long go. @throws whatever the file throws */
   change(edit: (value: RemoteMemory) => Partial<RemoteMemory>): Promise<void> {
     return this.#note.change((value) => {

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { Log } from './base/log.ts';
+import { boxName, type FleetName } from './config/remote/documents.ts';
+import { BoxIdentity, identityBytesMax } from './config/remote/enrolment.ts';
+import { configSchemaVersion } from './config/schema-version.ts';
+import { SealedFile } from './crypto/sealed-file.ts';
+import { openStore, type Store } from './gateway-store.ts';
+
+/** A box whose gateway is not running asks to belong to a fleet. @throws GantryError as opening its data does */
+export async function requestEnrolment(
+  dataDirectory: string,
+  log: Log,
+): Promise<{ readonly file: string; readonly code: string; readonly device: string }> {
+  await using stack = new AsyncDisposableStack();
+  const store = await openStore({ dataDirectory, configText: null, log }, stack);
+  const device = boxName.parse(store.keyring.boxId);
+  const { signingKey } = store.keyring;
+  const box = { device, signingKey, schemaVersion: configSchemaVersion };
+  return { ...(await (await openIdentity(store)).request(box)), device };
+}
+
+/** Takes the answer to its request. @throws GantryError ENROL_NONE, ENROL_ANSWER */
+export async function acceptEnrolment(
+  dataDirectory: string,
+  answer: Uint8Array,
+  log: Log,
+): Promise<FleetName> {
+  await using stack = new AsyncDisposableStack();
+  const store = await openStore({ dataDirectory, configText: null, log }, stack);
+  const identity = await openIdentity(store);
+  const device = boxName.parse(store.keyring.boxId);
+  const { answer: checked, trust } = await identity.check(answer, device);
+  await store.remote.enrol({ fleet: checked.fleet, device, trust, enrolledAt: store.clock.now() });
+  await identity.close();
+  return checked.fleet;
+}
+
+function openIdentity({ disk, keyring, dataDirectory }: Store): Promise<BoxIdentity> {
+  const path = join(dataDirectory, 'config', 'identity');
+  const place = { path, purpose: 'identity', bytesMax: identityBytesMax };
+  return BoxIdentity.open(new SealedFile(disk, keyring, place));
+}
