@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../base/errors.ts';
 import { type DesiredConfig, desiredConfig, wireVersion } from '../config/remote/documents.ts';
+import { inBatches } from './batches.ts';
 import type { Desk, Effective } from './desk.ts';
 import type { Device } from './documents.ts';
 import type { FleetProblem, Sourced } from './fleet-file.ts';
@@ -46,20 +47,18 @@ export async function renderFleet(desk: Desk, options: RenderOptions): Promise<R
   const store = new GenerationStore(desk.folder.directory);
   const held = await heldByRollouts(desk.folder.directory);
   const commit = await sourceCommit(desk.folder.directory);
-  const rendered: Rendered[] = [];
-  for (const sourced of devices) {
+  const again = options.again ?? false;
+  const rendered = await inBatches(devices, async (sourced): Promise<Rendered> => {
     const effective = desk.effective(sourced);
     const before = await store.read(sourced.value.id);
-    const change = changeOf(desk, effective, before, held, options.again ?? false);
+    const change = changeOf(desk, effective, before, held, again);
     const [latest] = before.documents;
-    if (change !== 'new' && latest !== undefined) {
-      rendered.push({ device: latest.device, change, generation: latest.generation, document: latest });
-      continue;
-    }
+    if (change !== 'new' && latest !== undefined)
+      return { device: latest.device, change, generation: latest.generation, document: latest };
     const document = makeDocument(desk, effective, before, { commit, now: options.now });
     await store.write(withDocument(before, document, null));
-    rendered.push({ device: document.device, change: 'new', generation: document.generation, document });
-  }
+    return { device: document.device, change: 'new', generation: document.generation, document };
+  });
   return { ok: true, rendered };
 }
 
@@ -139,14 +138,13 @@ export function findDevice(desk: Desk, id: string): Sourced<Device> {
  * @returns how many files were written
  */
 export async function writePayloads(out: string, rendered: readonly Rendered[]): Promise<number> {
-  let written = 0;
-  for (const { device, generation, document } of rendered) {
+  const isWritten = await inBatches(rendered, async ({ device, generation, document }) => {
     const path = join(out, `${device}.json`);
-    if ((await generationIn(path)) === generation) continue;
+    if ((await generationIn(path)) === generation) return false;
     await writeWhole(path, JSON.stringify(document));
-    written += 1;
-  }
-  return written;
+    return true;
+  });
+  return isWritten.filter(Boolean).length;
 }
 
 async function generationIn(path: string): Promise<unknown> {

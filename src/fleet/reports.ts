@@ -2,10 +2,10 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import { type ReportedState, reportedState } from '../config/remote/documents.ts';
+import { inBatches } from './batches.ts';
 
 /** A report is far smaller; a file that is longer is none. */
 const reportBytesMax = 1024 * 1024;
-const readsAtOnce = 64;
 
 export interface CollectedReports {
   /** The newest report of each box. */
@@ -23,13 +23,10 @@ export async function readReports(paths: readonly string[]): Promise<CollectedRe
   const files = (await Promise.all(paths.map((path) => filesOf(path)))).flat();
   const reports = new Map<string, ReportedState>();
   const unreadable: string[] = [];
-  for (let first = 0; first < files.length; first += readsAtOnce) {
-    const part = files.slice(first, first + readsAtOnce);
-    const read = await Promise.all(part.map((file) => readReport(file)));
-    for (const [index, report] of read.entries()) {
-      if (report === null) unreadable.push(part[index] ?? '');
-      else if (report.seq > (reports.get(report.device)?.seq ?? 0)) reports.set(report.device, report);
-    }
+  const read = await inBatches(files, readReport);
+  for (const [index, report] of read.entries()) {
+    if (report === null) unreadable.push(files[index] ?? '');
+    else if (report.seq > (reports.get(report.device)?.seq ?? 0)) reports.set(report.device, report);
   }
   return { reports, unreadable };
 }
