@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import type { buildConnector as UndiciConnector, Dispatcher } from 'undici';
+import { buildConnector, Pool } from '../base/http-clients.ts';
 import type { ProxyConfig } from '../config/schema.ts';
 import { ClientFault, faultCode } from './client-fault.ts';
 import { httpBasic } from './http-basic.ts';
 import { readSecretFile } from './secret-file.ts';
 import { TlsContext, type TlsFiles } from './tls-context.ts';
 
-type Connector = buildConnector.connector;
+type Connector = UndiciConnector.connector;
 
 export interface ConnectorOptions {
   readonly tls: TlsFiles;

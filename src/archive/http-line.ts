@@ -1,4 +1,5 @@
-import { Client, type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import { Client, Pool } from '../base/http-clients.ts';
 import { Connections, type ConnectorOptions } from './connector.ts';
 
 /** How long one step of an exchange may make no progress; only `pingMs` bounds an exchange as a whole. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { Client } from '../base/http-clients.ts';
 import type { ConfigAttemptView, ConfigView } from '../web/config-tools.ts';
 import type { LineReport } from '../health/line-test.ts';
 import type { StatusReport } from '../health/status.ts';

@@ -1,5 +1,6 @@
 import { cpus, uptime } from 'node:os';
-import systeminformation from 'systeminformation';
+import processor from 'systeminformation/lib/cpu.js';
+import mainMemory from 'systeminformation/lib/memory.js';
 import type { Log } from '../base/log.ts';
 import type { MachineReport } from './status.ts';
 
@@ -31,11 +32,11 @@ export const machineSources: MachineSources = {
     return { busyMs, totalMs: busyMs + sum(({ idle }) => idle) };
   },
   async memory() {
-    const { active, total } = await systeminformation.mem();
+    const { active, total } = await mainMemory.mem();
     return { usedBytes: active, totalBytes: total };
   },
   async temperature() {
-    const { main } = await systeminformation.cpuTemperature();
+    const { main } = await processor.cpuTemperature();
     return main;
   },
 };

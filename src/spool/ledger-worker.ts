@@ -60,4 +60,6 @@ function serve(port: MessagePort, database: LedgerDatabase): void {
 if (parentPort !== null) {
   const { path } = workerData as { path: string };
   serve(parentPort, LedgerDatabase.reopen(path));
+  // What loading has left behind: in a thread that allocates little it would stay for weeks.
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

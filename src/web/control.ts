@@ -10,6 +10,7 @@ import type { StatusSource } from './status-feed.ts';
 import { addConfigCalls } from './control-config.ts';
 import { badCommand, parse } from './control-parse.ts';
 import type { Tools } from './tools.ts';
+import { withoutSchemas } from './without-schemas.ts';
 
 export interface ControlServerOptions {
   /** Path of the socket; its folder must be open to nobody but the gateway's user. */
@@ -93,7 +94,12 @@ export class ControlServer {
   }
 
   #createApp(): FastifyInstance {
-    const app = fastify({ logger: false, bodyLimit: bodyBytesMax, forceCloseConnections: true });
+    const app = fastify({
+      logger: false,
+      bodyLimit: bodyBytesMax,
+      forceCloseConnections: true,
+      schemaController: withoutSchemas,
+    });
     app.setErrorHandler((error, _request, reply) => sendThrown(reply, error, this.#options.log));
     app.setNotFoundHandler((_request, reply) =>
       sendProblem(reply, 404, {

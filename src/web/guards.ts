@@ -10,6 +10,7 @@ import {
 import { type FailureText, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { problem, problemType, sendProblem, sendThrown } from './problem.ts';
+import { withoutSchemas } from './without-schemas.ts';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -76,6 +77,7 @@ export function createGuardedApp(options: GuardedAppOptions): FastifyInstance {
   const { headerBytesMax, requestMs, idleMs, connectionsMax } = limits;
   const appOptions: FastifyHttpOptions<Server> = {
     logger: false,
+    schemaController: withoutSchemas,
     http: { maxHeaderSize: headerBytesMax, headersTimeout: requestMs },
     requestTimeout: requestMs,
     connectionTimeout: idleMs,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { type buildConnector, Pool } from 'undici';
+import type { buildConnector } from 'undici';
+import { Pool } from '../../../base/http-clients.ts';
 import { documentBytesMax } from '../documents.ts';
 import { asRemoteFault, remoteFault } from './faults.ts';
 import type { Outward, Target } from './outward.ts';
