@@ -5,6 +5,7 @@ import { type Clock, systemClock } from './base/clock.ts';
 import { type Disk, nodeDisk } from './base/disk.ts';
 import type { Log } from './base/log.ts';
 import { Note } from './base/note.ts';
+import { answererOf } from './config/answerer.ts';
 import type { Config } from './config/schema.ts';
 import { ConfigRejectedError, ConfigStore, type CurrentConfig } from './config/store.ts';
 import { configMissing } from './config/store-failures.ts';
@@ -219,12 +220,14 @@ function hasConfig(store: ConfigStore): boolean {
   }
 }
 
-/** Fingerprints of the destinations' settings. */
+/** Fingerprints of the settings that decide who answers for a destination. */
 export function settingsOf({ destinations }: Config): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(destinations).map(([name, settings]) => [
+    Object.entries(destinations).map(([name, entry]) => [
       name,
-      createHash('sha256').update(JSON.stringify(settings)).digest('hex'),
+      createHash('sha256')
+        .update(JSON.stringify(answererOf(entry)))
+        .digest('hex'),
     ]),
   );
 }
