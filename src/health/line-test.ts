@@ -31,6 +31,8 @@ export interface LineStep {
   /** Stable, never translated. */
   readonly code: string;
   readonly words: string;
+  /** Of the words what is the same in every language: addresses, names, a status; null where there is nothing such. */
+  readonly detail: string | null;
   readonly nextStep: string | null;
   /** Whom to call; null where nobody is to be called. */
   readonly call: 'on-site' | 'site-it' | 'archive' | null;
@@ -173,8 +175,8 @@ class Walk {
     }
     const finding = await look();
     if (finding === null) return this.#skip(step, 'NOT_NEEDED', 'Not needed on this way.');
-    const { state, code, words, nextStep = null, call = null, attention = false } = finding;
-    this.#steps.push({ step, state, code, words, nextStep, call, attention });
+    const { state, code, words, detail = null, nextStep = null, call = null, attention = false } = finding;
+    this.#steps.push({ step, state, code, words, detail, nextStep, call, attention });
     if (state === 'failed') this.#failed = step;
   }
 
@@ -183,6 +185,7 @@ class Walk {
   }
 
   #skip(step: LineStepName, code: string, words: string): void {
-    this.#steps.push({ step, state: 'skipped', code, words, nextStep: null, call: null, attention: false });
+    const nothing = { detail: null, nextStep: null, call: null, attention: false };
+    this.#steps.push({ step, state: 'skipped', code, words, ...nothing });
   }
 }

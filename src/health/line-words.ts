@@ -14,6 +14,7 @@ export interface Finding {
   readonly state: 'ok' | 'failed';
   readonly code: string;
   readonly words: string;
+  readonly detail?: string | null;
   readonly nextStep?: string;
   readonly call?: LineStep['call'];
   readonly attention?: boolean;
@@ -34,8 +35,8 @@ const authorityCodes = new Set([
 /** Faults of files and settings on this box. */
 const ownSettings = /^(?:PROXY_|CLIENT_CERTIFICATE_|TLS_FILES_)|_FILE_/;
 
-function ok(words: string): Finding {
-  return { state: 'ok', code: 'OK', words };
+function ok(words: string, detail: string | null = null): Finding {
+  return { state: 'ok', code: 'OK', words, detail };
 }
 
 function failed(code: string, words: string, nextStep: string, call: LineStep['call']): Finding {
@@ -58,7 +59,7 @@ export function linkWords({ cards }: NetworkFacts): Finding {
     );
   }
   const named = addressed.map(({ name, addresses }) => `${name} (${addresses[0]?.address ?? ''})`);
-  return ok(`Connected by ${named.join(', ')}.`);
+  return ok(`Connected by ${named.join(', ')}.`, named.join(', '));
 }
 
 export function gatewayWords({ gateway, cards }: NetworkFacts): Finding {
@@ -74,14 +75,17 @@ export function gatewayWords({ gateway, cards }: NetworkFacts): Finding {
     );
   }
   if (gateway.answers === false) {
-    return failed(
-      'GATEWAY_SILENT',
-      `The gateway ${gateway.address} does not answer.`,
-      'Ask IT whether the router is on, and whether this is still its address.',
-      'site-it',
-    );
+    return {
+      ...failed(
+        'GATEWAY_SILENT',
+        `The gateway ${gateway.address} does not answer.`,
+        'Ask IT whether the router is on, and whether this is still its address.',
+        'site-it',
+      ),
+      detail: gateway.address,
+    };
   }
-  return ok(`The gateway is ${gateway.address}.`);
+  return ok(`The gateway is ${gateway.address}.`, gateway.address);
 }
 
 function isPublicIpv6(address: string): boolean {
@@ -89,54 +93,83 @@ function isPublicIpv6(address: string): boolean {
 }
 
 export function lookUpWords(host: string, found: LookUp, dnsServers: readonly string[]): Finding {
-  if ('addresses' in found) return ok(`${host} is ${found.addresses.join(', ')}.`);
+  if ('addresses' in found) {
+    const addresses = found.addresses.join(', ');
+    return ok(`${host} is ${addresses}.`, `${host}: ${addresses}`);
+  }
+  const detail = [host, ...(dnsServers.length === 0 ? [] : [`DNS ${dnsServers.join(', ')}`])].join('; ');
   const asked = dnsServers.length === 0 ? 'No name server is set.' : `Asked: ${dnsServers.join(', ')}.`;
   if (found.code === 'ENOTFOUND') {
-    return failed(
-      found.code,
-      `The name ${host} is not known (DNS). ${asked}`,
-      'Check the name in the configuration; then ask IT whether their name servers may look up names of the Internet.',
-      'site-it',
-    );
+    return {
+      ...failed(
+        found.code,
+        `The name ${host} is not known (DNS). ${asked}`,
+        'Check the name in the configuration; then ask IT whether their name servers may look up names of the Internet.',
+        'site-it',
+      ),
+      detail,
+    };
   }
-  return failed(
-    found.code,
-    `The name service does not answer (DNS). ${asked}`,
-    'Ask IT whether the name servers set here are right and running.',
-    'site-it',
-  );
+  return {
+    ...failed(
+      found.code,
+      `The name service does not answer (DNS). ${asked}`,
+      'Ask IT whether the name servers set here are right and running.',
+      'site-it',
+    ),
+    detail,
+  };
 }
 
 export function proxyWords({ proxy, faultWords }: LinePorts, opened: Caught<void>): Finding {
   const where = `${proxy?.host ?? ''}, port ${proxy?.port ?? 0}`;
-  if (opened.ok) return ok(`The proxy at ${where} lets this box through.`);
-  return failed(
-    opened.code,
-    `The way through the proxy at ${where} fails: ${faultWords(opened.code)}.`,
-    'Call IT: the proxy must let this box connect to the archive, and its user name and password must be right here.',
-    'site-it',
-  );
+  if (opened.ok) return ok(`The proxy at ${where} lets this box through.`, where);
+  return {
+    ...failed(
+      opened.code,
+      `The way through the proxy at ${where} fails: ${faultWords(opened.code)}.`,
+      'Call IT: the proxy must let this box connect to the archive, and its user name and password must be right here.',
+      'site-it',
+    ),
+    detail: where,
+  };
 }
 
 export function tlsWords(ports: LinePorts, seen: Caught<SeenCertificate | null>): Finding {
   const { host, port, faultWords } = ports;
   const where = `${host}, port ${port}`;
-  if (!seen.ok) return connectFailed(where, seen.code, faultWords);
+  if (!seen.ok) return { ...connectFailed(where, seen.code, faultWords), detail: where };
   const certificate = seen.value;
-  if (certificate === null) return ok(`Connected to ${where}. This line is not encrypted.`);
-  if (certificate.fault !== null) return notTrusted(ports, { ...certificate, fault: certificate.fault });
+  if (certificate === null)
+    return ok(`Connected to ${where}. This line is not encrypted.`, `${where}; TLS: –`);
+  if (certificate.fault !== null) {
+    const found = notTrusted(ports, { ...certificate, fault: certificate.fault });
+    return { ...found, detail: found.detail ?? signedBy(certificate.issuer, ports.knownIssuer) };
+  }
   const days = Math.floor((certificate.notAfter - ports.now()) / 86_400_000);
   const said = `Encrypted; the certificate is signed by "${certificate.issuer}" and valid for ${days} more days.`;
   if (ports.knownIssuer !== null && ports.knownIssuer !== certificate.issuer) {
     return {
-      ...ok(`${said} It used to be signed by "${ports.knownIssuer}".`),
+      ...ok(
+        `${said} It used to be signed by "${ports.knownIssuer}".`,
+        signedBy(certificate.issuer, ports.knownIssuer),
+      ),
       code: 'ISSUER_CHANGED',
       nextStep: `If "${certificate.issuer}" is not the archive's new authority, ask IT whether a firewall opens encrypted connections.`,
       call: 'site-it',
       attention: true,
     };
   }
-  return ok(said);
+  return ok(said, `TLS: "${certificate.issuer}"`);
+}
+
+function failedOn(day: string, ...rest: Parameters<typeof failed>): Finding {
+  return { ...failed(...rest), detail: day };
+}
+
+/** Who signed the certificate, and who used to. */
+function signedBy(issuer: string, known: string | null): string {
+  return known === null || known === issuer ? `"${issuer}"` : `"${known}" → "${issuer}"`;
 }
 
 function connectFailed(where: string, code: string, faultWords: LinePorts['faultWords']): Finding {
@@ -164,7 +197,8 @@ function notTrusted(ports: LinePorts, seen: SeenCertificate & { fault: string })
   const { faultWords, knownIssuer } = ports;
   if (fault === 'CERT_HAS_EXPIRED') {
     const day = new Date(seen.notAfter).toISOString().slice(0, 10);
-    return failed(
+    return failedOn(
+      day,
       fault,
       `The certificate of the archive expired on ${day}. By the clock of this box it is ${dayOf(ports.now())}.`,
       'If that date is right, call the archive: it must renew its certificate. If not, set the clock of this box.',
@@ -173,7 +207,8 @@ function notTrusted(ports: LinePorts, seen: SeenCertificate & { fault: string })
   }
   if (fault === 'CERT_NOT_YET_VALID') {
     const day = new Date(seen.notBefore).toISOString().slice(0, 10);
-    return failed(
+    return failedOn(
+      day,
       fault,
       `The certificate is valid from ${day} on. By the clock of this box it is ${dayOf(ports.now())}.`,
       'The clock of this box is most likely wrong: set it, and give the box a time server.',
@@ -250,9 +285,10 @@ export function clockWords(offsetMs: number): Finding {
   const seconds = Math.round(Math.abs(offsetMs) / 1000);
   const apart = `The clock of this box is ${seconds} seconds ${offsetMs > 0 ? 'behind' : 'ahead of'} that of the archive.`;
   const next = 'Give this box a time server, or set its clock.';
-  if (Math.abs(offsetMs) > clockFailedMs) return failed('CLOCK_WRONG', apart, next, 'site-it');
+  const detail = `${seconds} s`;
+  if (Math.abs(offsetMs) > clockFailedMs) return { ...failed('CLOCK_WRONG', apart, next, 'site-it'), detail };
   if (Math.abs(offsetMs) > clockAttentionMs)
-    return { ...ok(apart), code: 'CLOCK_OFF', nextStep: next, call: 'site-it', attention: true };
+    return { ...ok(apart, detail), code: 'CLOCK_OFF', nextStep: next, call: 'site-it', attention: true };
   return ok('The clock of this box and that of the archive agree.');
 }
 

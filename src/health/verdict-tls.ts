@@ -10,6 +10,7 @@ export function tlsClosed({ intake: { tls } }: VerdictFacts): Judgement | null {
     'TLS_CLOSED',
     `Not receiving over TLS: ${because} Images sent without TLS are received.`,
     tls.problem?.nextStep ?? 'Wait a minute; if this stays, call IT.',
+    { cause: tls.problem },
   );
 }
 
@@ -21,12 +22,14 @@ export function tlsCertificate(facts: VerdictFacts): Judgement | null {
       'TLS_EXPIRED',
       `The certificate for DICOM over TLS expired on ${dayText(certificate.notAfter, facts)}; devices may refuse to send.`,
       renewalStep(certificate),
+      { at: Date.parse(certificate.notAfter) },
     );
   if (certificate?.life === 'early')
     return degraded(
       'TLS_EARLY',
       `The certificate for DICOM over TLS is valid only from ${dayText(certificate.notBefore, facts)} on; devices may refuse to send.`,
       `Check the date of this box. If it is right: ${renewalStep(certificate)}`,
+      { at: Date.parse(certificate.notBefore) },
     );
   return null;
 }
@@ -38,6 +41,7 @@ export function tlsFilesRejected({ intake: { tls } }: VerdictFacts): Judgement |
     'TLS_FILES_REJECTED',
     `A changed certificate for DICOM over TLS is not in use: ${tls.problem.words} The one before it stays.`,
     tls.problem.nextStep,
+    { cause: tls.problem },
   );
 }
 
@@ -48,6 +52,7 @@ export function tlsRenewal(facts: VerdictFacts): Judgement | null {
     'TLS_RENEW',
     `The certificate for DICOM over TLS ends on ${dayText(certificate.notAfter, facts)}; it works until then.`,
     renewalStep(certificate),
+    { at: Date.parse(certificate.notAfter) },
   );
 }
 

@@ -1,4 +1,5 @@
 import type { FailureText } from '../base/errors.ts';
+import type { Role } from './api-route.ts';
 import { ApiRefusal } from './problem.ts';
 
 function refusal(
@@ -18,6 +19,34 @@ export function wrongSignIn(): ApiRefusal {
     'AUTH_WRONG',
     'Name or password is wrong.',
     'Try again; upper and lower case count. An admin can set a new password; "gantry auth reset" on the box makes a new admin.',
+  );
+}
+
+/** Nobody is signed out for it: whoever asks has signed in. */
+export function passwordWrong(): ApiRefusal {
+  return refusal(
+    403,
+    'AUTH_PASSWORD',
+    'The password you have now is another one.',
+    'Type the one you signed in with; upper and lower case count.',
+  );
+}
+
+export function signInFirst(): ApiRefusal {
+  return refusal(
+    401,
+    'AUTH_NEEDED',
+    'This needs somebody who has signed in.',
+    'Sign in on this page, or send the token of a program.',
+  );
+}
+
+export function notAllowed(role: Role): ApiRefusal {
+  return refusal(
+    403,
+    'AUTH_ROLE',
+    `This may be done by a${role === 'admin' ? 'n' : ''} ${role} only.`,
+    'Ask an admin of this box to do it, or to give you that role.',
   );
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { needSession, type Access } from './access.ts';
-import { accountMissing } from './access-refusals.ts';
 import { type ApiContext, type ApiRoute, apiRoute, roles } from './api-route.ts';
+import { sessionListRoutes } from './session-routes.ts';
 import type { Sessions } from './sessions.ts';
 
 const nothing = z.strictObject({});
@@ -19,6 +19,11 @@ const time = z.iso.datetime();
 const sessionView = z.object({
   user: z.string().nullable().describe('Null where nobody has signed in.'),
   role: role.nullable(),
+  ownPassword: z
+    .boolean()
+    .describe(
+      'Whether this person has a password that is changed here: not with a technician code, nor where the configuration holds it.',
+    ),
   csrfToken: z
     .string()
     .nullable()
@@ -32,7 +37,7 @@ export function accessRoutes(access: Access, sessions: Sessions): ApiRoute[] {
   return [
     ...sessionRoutes(access),
     ...userRoutes(access),
-    ...sessionListRoutes(sessions),
+    ...sessionListRoutes(access, sessions),
     ...tokenRoutes(access),
   ];
 }
@@ -43,6 +48,7 @@ function sessionRoutes(access: Access): ApiRoute[] {
     return {
       user: session?.name ?? null,
       role: session?.role ?? null,
+      ownPassword: session !== null && access.hasOwnPassword(session),
       csrfToken: session?.csrfToken ?? null,
       boxPaired: access.paired,
       pairingOpen: access.pairing.open,
@@ -115,14 +121,15 @@ function sessionRoutes(access: Access): ApiRoute[] {
       method: 'PUT',
       path: '/api/v1/session/password',
       role: 'viewer',
-      summary: 'Changes the password of whoever has signed in, and ends their sessions.',
+      summary: 'Changes the password of whoever has signed in; their other sessions end.',
       request: z.strictObject({ password, newPassword: password }),
-      response: none,
+      response: sessionView,
       audit: 'PASSWORD_CHANGED',
       handle: async (given, { session, address }) => {
-        const { name } = needSession(access.sessionOf(session.token));
-        await access.changeOwnPassword(name, given.password, given.newPassword, address);
-        return null;
+        const who = needSession(access.sessionOf(session.token));
+        const token = await access.changeOwnPassword(who, given.password, given.newPassword, address);
+        session.keep(token);
+        return view(token);
       },
     }),
   ];
@@ -183,54 +190,6 @@ function userRoutes(access: Access): ApiRoute[] {
       audit: 'USER_REMOVED',
       handle: async ({ name }) => {
         await access.removeUser(name);
-        return null;
-      },
-    }),
-  ];
-}
-
-function sessionListRoutes(sessions: Sessions): ApiRoute[] {
-  return [
-    apiRoute({
-      method: 'GET',
-      path: '/api/v1/sessions',
-      role: 'admin',
-      summary: 'Who has signed in now.',
-      request: nothing,
-      response: z.object({
-        sessions: z.array(
-          z.object({
-            id,
-            user: z.string(),
-            role,
-            address: z.string(),
-            since: time,
-            idleSeconds: z.number(),
-          }),
-        ),
-      }),
-      audit: null,
-      handle: async () => ({
-        sessions: sessions.list().map(({ session, idleMs }) => ({
-          id: session.id,
-          user: session.name,
-          role: session.role,
-          address: session.address,
-          since: new Date(session.since).toISOString(),
-          idleSeconds: Math.round(idleMs / 1000),
-        })),
-      }),
-    }),
-    apiRoute({
-      method: 'DELETE',
-      path: '/api/v1/sessions/:id',
-      role: 'admin',
-      summary: 'Ends a session.',
-      request: z.strictObject({ id }),
-      response: none,
-      audit: 'SESSION_ENDED',
-      handle: async (given) => {
-        if (sessions.endWhere((session) => session.id === given.id) === 0) throw accountMissing();
         return null;
       },
     }),

@@ -13,6 +13,7 @@ import {
   codeRefused,
   lastAdmin,
   passwordWeak,
+  passwordWrong,
   sessionEnded,
   tokenUnknown,
   tooMany,
@@ -186,13 +187,31 @@ export class Access {
     this.#endSessions(name);
   }
 
-  /** @throws ApiRefusal AUTH_WRONG, SIGN_IN_*, USER_* */
-  async changeOwnPassword(name: string, password: string, next: string, address: string): Promise<void> {
+  /** Whether whoever has signed in has a password that is changed here. */
+  hasOwnPassword({ name, kind }: Session): boolean {
+    return kind === 'user' && !Object.hasOwn(this.#parts.configured, name);
+  }
+
+  /**
+   * Ends all sessions of that person and begins a new one.
+   * @returns its secret
+   * @throws ApiRefusal AUTH_PASSWORD, SIGN_IN_*, USER_*
+   */
+  async changeOwnPassword(
+    session: Session,
+    password: string,
+    next: string,
+    address: string,
+  ): Promise<string> {
+    if (!this.hasOwnPassword(session)) throw userConfigured();
+    const { name } = session;
     const attempt = await this.#begin(name, address);
     const right = await this.#parts.passwords.verify(password, this.#find(name)?.passwordHash ?? null);
-    if (!right) throw wrongSignIn();
+    if (!right) throw passwordWrong();
     attempt.succeeded();
     await this.changeUser(name, { password: next });
+    const role = this.#find(name)?.role ?? session.role;
+    return this.#begun({ name, role, kind: 'user', address });
   }
 
   /** @throws ApiRefusal USER_* */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { signInFirst } from './access-refusals.ts';
 import type { AuditedAction } from './audit-log.ts';
 import {
   ApiFile,
@@ -154,15 +155,6 @@ function identifyFor(
     if (role !== 'open') throw error;
     return null;
   }
-}
-
-function signInFirst(): ApiRefusal {
-  return new ApiRefusal(401, {
-    code: 'AUTH_NEEDED',
-    kind: 'permanent',
-    message: 'This needs somebody who has signed in.',
-    nextStep: 'Sign in on this page, or send the token of a program.',
-  });
 }
 
 /** @throws ApiRefusal API_BAD_REQUEST naming the first member that does not fit */

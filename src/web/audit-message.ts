@@ -19,6 +19,7 @@ const authentication: Code = ['110114', 'User Authentication'];
 const alert: Code = ['110113', 'Security Alert'];
 const activity: Code = ['110100', 'Application Activity'];
 const login: EventKind = { id: authentication, type: ['110122', 'Login'], action: 'E' };
+const logout: EventKind = { id: authentication, type: ['110123', 'Logout'], action: 'E' };
 const userChange: EventKind = {
   id: alert,
   type: ['110137', 'User Security Attributes Changed'],
@@ -31,7 +32,9 @@ const kinds: Readonly<Record<string, EventKind>> = {
   SIGN_IN: login,
   SIGN_IN_CODE: login,
   PAIRING: login,
-  SIGN_OUT: { id: authentication, type: ['110123', 'Logout'], action: 'E' },
+  SIGN_OUT: logout,
+  SESSION_ENDED: logout,
+  SESSIONS_ENDED: logout,
   USER_ADDED: userChange,
   USER_CHANGED: userChange,
   USER_REMOVED: userChange,

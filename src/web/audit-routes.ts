@@ -30,20 +30,38 @@ export function auditRoutes(audit: AuditLog, source: AuditSource): ApiRoute[] {
       request: z.strictObject({
         limit: z.coerce.number().int().min(1).max(pageMax).default(100),
         before: z.coerce.number().int().min(1).optional().describe('"next" of the page before.'),
+        actor: z
+          .string()
+          .max(100)
+          .optional()
+          .describe('Only what was done by this user, token or code; capitals do not count.'),
+        event: z.string().max(100).optional().describe('Only events of this code.'),
+        outcome: z.enum(['success', 'failure']).optional().describe('Only what ended so.'),
       }),
       response: z.object({
         entries: z.array(entry),
+        total: z.int().describe('How many entries are kept, whatever was asked for.'),
         next: z.number().nullable(),
         broken: z.string().nullable().describe('Null where nothing was changed, taken out or cut off.'),
       }),
       audit: 'AUDIT_READ',
-      handle: async ({ limit, before = Infinity }) => {
+      subject: ({ actor = '', event = '', outcome = '' }) =>
+        [actor, event, outcome].filter((part) => part !== '').join(' ') || null,
+      handle: async ({ limit, before = Infinity, actor, event, outcome }) => {
         const { entries, broken } = await audit.read();
-        const older = entries.filter(({ number }) => number < before);
+        const name = actor?.toLowerCase();
+        const older = entries.filter(
+          (one) =>
+            one.number < before &&
+            (name === undefined || one.actor?.toLowerCase() === name) &&
+            (event === undefined || one.event === event) &&
+            (outcome === undefined || one.outcome === outcome),
+        );
         const page = older.slice(-limit).toReversed();
         const last = page.at(-1);
         return {
           entries: page,
+          total: entries.length,
           next: last === undefined || older.length <= limit ? null : last.number,
           broken,
         };

@@ -17,6 +17,10 @@ const lineReport = z.object({
       code: z.string(),
       words: z.string(),
       nextStep: z.string().nullable(),
+      detail: z
+        .string()
+        .nullable()
+        .describe('Of the words what is the same in every language: addresses, names, a status.'),
       call: z.enum(['on-site', 'site-it', 'archive']).nullable().describe('Whom to call.'),
       attention: z.boolean().describe('In order, and yet somebody should look at it.'),
     }),

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
+import { notAllowed } from './access-refusals.ts';
 import type { ApiRoute, Caller, Role } from './api-route.ts';
 import { roleIncludes } from './api-route.ts';
 import type { AuditedAction } from './audit-log.ts';
-import { ApiRefusal } from './problem.ts';
 
 /** A program that asks again and again must not push everything else out of the audit log. */
 const quietMs = 60_000;
@@ -55,13 +55,4 @@ export class RoleRefusals {
     this.#writtenAt.set(key, now);
     return true;
   }
-}
-
-function notAllowed(role: Role): ApiRefusal {
-  return new ApiRefusal(403, {
-    code: 'AUTH_ROLE',
-    kind: 'permanent',
-    message: `This may be done by a${role === 'admin' ? 'n' : ''} ${role} only.`,
-    nextStep: 'Ask an admin of this box to do it, or to give you that role.',
-  });
 }

@@ -38,6 +38,7 @@ test('says what works and what does not, and is safe against markup in names', (
             state: 'failed',
             code: 'ENOTFOUND',
             words: 'The name is not known.',
+            detail: null,
             nextStep: 'Ask IT.',
             call: 'site-it',
             attention: false,

@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { refusalCatalogue } from '../../src/intake/refusal-catalogue.ts';
+import { tlsFaults } from '../../src/intake/tls-faults.ts';
+import { certificateProblems } from '../../src/intake/tls-peer.ts';
+import { auditEvents } from '../../web-ui/src/words/audit-events.ts';
 import * as de from '../../web-ui/src/words/de.ts';
 import * as en from '../../web-ui/src/words/en.ts';
 import * as es from '../../web-ui/src/words/es.ts';
@@ -51,4 +55,94 @@ test('a translated refusal is one there is', () => {
     expect(refusals).toContain(code);
     for (const { codes } of Object.values(others)) expect(codes[`cause.${code}`]).toBeDefined();
   }
+});
+
+/** What stands in quotes in a file of the source and looks like one of these codes. */
+function codesIn(path: string, pattern: RegExp): string[] {
+  const text = readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+}
+
+function missing(codes: readonly string[], prefixes: readonly string[]): string[] {
+  const keys = codes.flatMap((code) => prefixes.map((prefix) => `${prefix}.${code}`));
+  return keys.filter((key) => Object.values(others).some((one) => one.codes[key] === undefined));
+}
+
+test('what comes to nothing over TLS is said in every language', () => {
+  const faults = [...Object.values(tlsFaults), ...Object.values(certificateProblems)];
+  expect(
+    missing(
+      faults.map(({ code }) => code),
+      ['cause', 'do'],
+    ),
+  ).toEqual([]);
+  const files = ['base/tls-credentials.ts', 'base/certificate-watch.ts', 'intake/tls-port.ts'];
+  const codes = files.flatMap((file) => codesIn(file, /code: '(TLS_(?!PORT_INTERNAL)[A-Z_]+)'/g));
+  expect(codes.length).toBeGreaterThan(5);
+  expect(missing([...codes, 'WEB_HTTPS_PORT', 'CONFIG_INVALID'], ['cause', 'do'])).toEqual([]);
+});
+
+test('every verdict is said in every language', () => {
+  const verdicts = ['health/verdict.ts', 'health/verdict-tls.ts'].flatMap((file) =>
+    codesIn(file, /(?:degraded|down)\(\s*'([A-Z_]+)'/g),
+  );
+  expect(verdicts).toContain('TLS_CLOSED');
+  expect(verdicts).toContain('CONFIG_REJECTED');
+  expect(missing(verdicts, ['verdict'])).toEqual([]);
+});
+
+test('why somebody cannot sign in, or may not do something, is said in every language', () => {
+  const files = ['access-refusals', 'access-store', 'pairing', 'sign-in-limiter', 'browser-checks'];
+  const codes = files.flatMap((file) =>
+    codesIn(`web/${file}.ts`, /'((?:AUTH|SIGN_IN|PAIRING|USER|ACCOUNT|ACCESS)_[A-Z_]+)'/g),
+  );
+  const technicianCodes = ['UNREADABLE', 'SIGNATURE', 'BOX', 'EXPIRED', 'EARLY'].map(
+    (why) => `AUTH_CODE_${why}`,
+  );
+  // Those two are for whoever writes programs.
+  const pageCodes = codes.filter((code) => code !== 'AUTH_TOKEN' && code !== 'AUTH_ORIGIN');
+  expect(pageCodes.length).toBeGreaterThan(15);
+  expect(missing([...pageCodes, ...technicianCodes], ['cause', 'do'])).toEqual([]);
+});
+
+test('every event of the audit log has words', () => {
+  const files = [
+    'access-routes',
+    'access',
+    'audit-log',
+    'audit-routes',
+    'control',
+    'destination-routes',
+    'modality-routes',
+    'operator-routes',
+    'role-refusals',
+    'session-routes',
+    'study-routes',
+    'tool-routes',
+  ];
+  const pattern = /(?:audit: |event: |\?\? |#note\(|\bdone\(\s*|Infinity, |lifeMs, )'([A-Z]+(?:_[A-Z]+)*)'/g;
+  const events = new Set([
+    ...files.flatMap((file) => codesIn(`web/${file}.ts`, pattern)),
+    ...codesIn('web/audit-message.ts', /^  ([A-Z_]+): /gm),
+  ]);
+  expect(events.size).toBeGreaterThan(35);
+  expect([...events].filter((event) => !(auditEvents as readonly string[]).includes(event))).toEqual([]);
+});
+
+test('what the tests of the line and of modalities show is said in every language', () => {
+  const echo = codesIn('health/modality-echo.ts', /^  ([A-Z_]+): /gm);
+  expect(echo).toContain('DIMSE_CALLED_AE');
+  expect(missing(echo, ['echo', 'do.echo'])).toEqual([]);
+  const line = codesIn('health/line-words.ts', /(?:failed\(\s*|code: )'([A-Z_]+)'/g).filter(
+    (code) => code !== 'OK',
+  );
+  expect(line).toContain('GATEWAY_SILENT');
+  const steps = ['link', 'gateway', 'dns', 'proxy', 'tls', 'sign-in', 'clock', 'mount', 'write'];
+  const known = (code: string) =>
+    Object.values(others).every(({ codes }) =>
+      steps.some((step) => codes[`line.${step}.${code}`] !== undefined),
+    );
+  expect(line.filter((code) => !known(code))).toEqual([]);
+  const ok = steps.map((step) => `${step}.OK`);
+  expect(missing([...ok, 'NOT_REACHED', 'NOT_NEEDED'], ['line'])).toEqual([]);
 });

@@ -61,27 +61,41 @@ describe.skipIf(!chromiumPresent())('the quality of the page', { timeout: 180_00
     }
   });
 
-  test('axe finds nothing before and after signing in, at 320 px either', async () => {
-    const config = { modalities: { ct1: { aeTitle: 'CT1' } }, destinations: folder };
-    const story = await startStory(browser, config, { viewport: { width: 320, height: 640 } });
-    const { page } = story;
-    await page.getByLabel('Pairing code').waitFor();
-    const check = async () => {
-      expect(await page.locator('html').evaluate((html) => html.scrollWidth)).toBe(320);
-      // Through the protocol, not the page: the page's policy stays in force.
-      const session = await page.context().newCDPSession(page);
-      expect(await axeByProtocol(session)).toEqual([]);
-      await session.detach();
-    };
-    await check();
-    await pair(story);
-    await page.getByRole('button', { name: 'Show users' }).click();
-    await page.getByText('Add a user').first().waitFor();
-    await page.getByRole('button', { name: 'Replace …: ct1' }).click();
-    await page.getByText('Another device takes the place').waitFor();
-    await check();
-    expect(story.complaints).toEqual([]);
-  });
+  test.for(['light', 'dark'] as const)(
+    'axe finds nothing before and after signing in, at 320 px either (%s)',
+    async (colorScheme) => {
+      const config = { modalities: { ct1: { aeTitle: 'CT1' } }, destinations: folder };
+      const story = await startStory(browser, config, { viewport: { width: 320, height: 640 }, colorScheme });
+      const { page } = story;
+      await page.getByLabel('Pairing code').waitFor();
+      const check = async () => {
+        expect(await page.locator('html').evaluate((html) => html.scrollWidth)).toBe(320);
+        // Through the protocol, not the page: the page's policy stays in force.
+        const session = await page.context().newCDPSession(page);
+        expect(await axeByProtocol(session)).toEqual([]);
+        await session.detach();
+      };
+      await check();
+      await pair(story);
+      await page.getByRole('button', { name: 'Show users' }).click();
+      await page.getByText('Add a user').first().waitFor();
+      await page.getByRole('button', { name: 'Replace …: ct1' }).click();
+      await page.getByText('Another device takes the place').waitFor();
+      await page.getByRole('button', { name: 'Support bundle' }).click();
+      await page.getByText('One file without patient data').waitFor();
+      await page.getByRole('button', { name: 'Change the password …' }).click();
+      await page.getByRole('button', { name: 'Show open sessions' }).click();
+      await page.getByText('this browser').waitFor();
+      await page.getByRole('button', { name: 'Show access tokens' }).click();
+      await page.getByLabel('Name of the program').fill('monitor');
+      await page.getByRole('button', { name: 'Make a token' }).click();
+      await page.getByRole('button', { name: 'Revoke: monitor' }).click();
+      await page.getByRole('button', { name: 'Show the audit log' }).click();
+      await page.getByRole('cell', { name: 'Access token made' }).waitFor();
+      await check();
+      expect(story.complaints).toEqual([]);
+    },
+  );
 
   test('everything that can be pressed can be reached with the Tab key, in the order of the page', async () => {
     const config = { modalities: { ct1: { aeTitle: 'CT1' } }, destinations: folder };

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice, newUid } from '../fixtures/dicom-objects.ts';
 import { startTableArchive } from '../fixtures/table-archive.ts';
 import { chromiumFlags, chromiumPath, chromiumPresent } from './chromium.ts';
-import { call, pair, password, SettableClock, startStory } from './story.ts';
+import { call, pair, password, SettableClock, signIn, signInForm, startStory } from './story.ts';
 
 const modalities = { ct1: { aeTitle: 'CT1' } };
 
@@ -158,16 +158,11 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await actions.locator('.note.tone-bad').waitFor();
     await pair(story);
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('textbox', { name: 'Password', exact: true }).waitFor();
+    await signInForm(page).waitFor();
 
-    const signIn = async (secret: string) => {
-      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
-      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(secret);
-      await page.getByRole('button', { name: 'Sign in' }).first().click();
-    };
-    await signIn('not the password');
+    await signIn(page, 'ada', 'not the password');
     await actions.getByText('AUTH_WRONG').waitFor();
-    await signIn(password);
+    await signIn(page, 'ada', password);
     await actions.getByText('Signed in as ada (admin).').waitFor();
 
     clock.forward(31 * 60_000);
@@ -175,7 +170,7 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await actions.getByText('You are no longer signed in.').waitFor();
     // A page opened anew does not know the session either.
     await page.reload();
-    await page.getByRole('textbox', { name: 'Password', exact: true }).waitFor();
+    await signInForm(page).waitFor();
 
     const reset = await gantry('auth', 'reset', '--data', dataDirectory);
     expect(reset.code).toBe(0);
@@ -190,10 +185,8 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await page.getByRole('button', { name: 'Sign out' }).click();
     const actions = page.locator('#actions');
     const submit = async (secret: string) => {
-      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('ada');
-      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(secret);
       const answer = page.waitForResponse((one) => one.url().endsWith('/api/v1/session'));
-      await page.getByRole('button', { name: 'Sign in' }).first().click();
+      await signIn(page, 'ada', secret);
       return (await answer).status();
     };
     let status = 401;

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -51,7 +51,14 @@ export async function startStory(
     secure = true,
     clock = systemClock,
     viewport = { width: 360, height: 740 },
-    prepare = async (_dataDirectory: string) => {},
+    colorScheme = 'light',
+    prepare = async () => {},
+  }: {
+    secure?: boolean;
+    clock?: Clock;
+    viewport?: { width: number; height: number };
+    colorScheme?: 'light' | 'dark';
+    prepare?: (dataDirectory: string) => Promise<void>;
   } = {},
 ): Promise<Story> {
   // The gateway serves the built page; a test process of its own may have to build it first.
@@ -74,7 +81,12 @@ export async function startStory(
     clock,
   });
   onTestFinished(() => gateway.stop());
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport, locale: 'en-GB' });
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    viewport,
+    locale: 'en-GB',
+    colorScheme,
+  });
   onTestFinished(() => context.close());
   // The browser's own report of what the content policy stopped, also where it prints nothing.
   await context.addInitScript(`
@@ -111,6 +123,18 @@ export async function pair({ page, pairingCode }: Story): Promise<void> {
   await page.getByLabel(/^Password/).fill(password);
   await page.getByRole('button', { name: 'Make the first admin' }).click();
   await page.getByText('Signed in as ada (admin).').waitFor();
+}
+
+/** The form of signing in; another form of the page asks for a name and a password too. */
+export function signInForm(page: Page): Locator {
+  return page.getByRole('group', { name: 'Sign in' });
+}
+
+export async function signIn(page: Page, name: string, secret: string): Promise<void> {
+  const form = signInForm(page);
+  await form.getByLabel('Name').fill(name);
+  await form.getByLabel('Password').fill(secret);
+  await form.getByRole('button', { name: 'Sign in' }).click();
 }
 
 /** Verification SOP Class, Implicit VR Little Endian. */

@@ -135,7 +135,7 @@ describe.skipIf(!chromiumPresent())('the tools on the page', { timeout: 120_000 
     const names = await listed.allInnerTexts();
     expect(names.length).toBeGreaterThan(5);
     const coming = page.waitForEvent('download');
-    await actions.getByRole('button', { name: 'Download' }).click();
+    await actions.getByRole('button', { name: 'Download', exact: true }).click();
     const download = await coming;
     expect(download.suggestedFilename()).toBe('gantry-support.tar.gz');
     const tar = gunzipSync(await readFile(await download.path())).toString('latin1');

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import type { PageView } from '../../src/web/view.ts';
 import type { Desk } from './desk.ts';
 import type { Frame } from './format.ts';
-import { Card, DoThis, Rich, Told } from './parts.tsx';
+import { Card, Problem, Rich } from './parts.tsx';
 
 interface ActionsProps {
   readonly view: PageView;
@@ -42,8 +42,7 @@ function Elsewhere({ view, frame }: { view: PageView; frame: Frame }): JSX.Eleme
         <p class="small">{speech.say('actions.console')}</p>
         {https === null || https.problem === null ? null : (
           <p class="note tone-warn">
-            <Told code={`cause.${https.problem.code}`} words={https.problem.words} frame={frame} />{' '}
-            <DoThis frame={frame} /> {https.problem.nextStep} <span class="code">{https.problem.code}</span>
+            <Problem problem={https.problem} frame={frame} />
           </p>
         )}
       </>

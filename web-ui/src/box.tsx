@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { MachineReport, StatusReport } from '../../src/health/status.ts';
 import { bytes, celsius, clockTime, dateText, duration, type Frame } from './format.ts';
-import { Bar, Card, DoThis, Fact, Facts, State } from './parts.tsx';
+import { Bar, Card, Fact, Facts, Problem, State } from './parts.tsx';
 import { boxWords, clockWords, roomShort } from './words.ts';
 
 interface BoxProps {
@@ -35,8 +35,7 @@ export function Box({ report, frame }: BoxProps): JSX.Element {
       </Facts>
       {rejected === null ? null : (
         <p class="note tone-warn">
-          {rejected.words} <DoThis frame={frame} /> {rejected.nextStep}{' '}
-          <span class="code">{rejected.code}</span>
+          <Problem problem={rejected} frame={frame} />
         </p>
       )}
       {machine === null ? null : <Machine machine={machine} frame={frame} />}

@@ -88,11 +88,22 @@ export function Rich(props: {
   );
 }
 
-/** Words of the gateway: in the reader's language where the code is known there, else as English. */
-export function Told(props: { code: string; words: string; values?: Values; frame: Frame }): JSX.Element {
+/**
+ * Words of the gateway: in the reader's language where the code is known there, else as English. Of several codes the
+ * first that is known counts; `detail` is what the English words name and the translated ones leave out.
+ */
+export function Told(props: {
+  code: string | readonly string[];
+  words: string;
+  values?: Values;
+  detail?: string | null;
+  frame: Frame;
+}): JSX.Element {
+  const { code, values, detail = null } = props;
   const { speech } = props.frame;
-  const known = speech.byCode(props.code, props.values);
-  if (known !== null) return <>{known}</>;
+  const codes = typeof code === 'string' ? [code] : code;
+  const known = codes.map((one) => speech.byCode(one, values)).find((one) => one !== null) ?? null;
+  if (known !== null) return <>{detail === null ? known : `${known} (${detail})`}</>;
   return speech.locale.startsWith('en') ? <>{props.words}</> : <span lang="en">{props.words}</span>;
 }
 
@@ -115,4 +126,19 @@ export function Bar({ used, reserve = 0 }: { used: number; reserve?: number }): 
 /** Opens the sentence that says what to do. */
 export function DoThis({ frame }: { frame: Frame }): JSX.Element {
   return <b>{frame.speech.say('doThis').replaceAll(' ', '\u00a0')}</b>;
+}
+
+/** What is wrong and what to do, by its code where that is known in the reader's language. */
+export function Problem(props: {
+  problem: { readonly code: string; readonly words: string; readonly nextStep: string };
+  frame: Frame;
+}): JSX.Element {
+  const { problem, frame } = props;
+  const { code, words, nextStep } = problem;
+  return (
+    <>
+      <Told code={`cause.${code}`} words={words} frame={frame} /> <DoThis frame={frame} />{' '}
+      <Told code={`do.${code}`} words={nextStep} frame={frame} /> <span class="code">{code}</span>
+    </>
+  );
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { StatusReport, TlsCertificateReport, TlsReport } from '../../src/health/status.ts';
 import { dateText, type Frame } from './format.ts';
-import { Card, DoThis, Fact, Facts, Rich, State } from './parts.tsx';
+import { Card, Fact, Facts, Problem, Rich, State } from './parts.tsx';
 import { ownCertificateWords, tlsWords } from './words.ts';
 
 /** Encrypted receiving: what to install in a device, and until when that is good. */
@@ -17,8 +17,7 @@ export function Tls({ report, frame }: { report: StatusReport; frame: Frame }): 
       </p>
       {tls.problem === null ? null : (
         <p class={`note tone-${tlsWords(tls, frame).tone}`}>
-          {tls.problem.words} <DoThis frame={frame} /> {tls.problem.nextStep}{' '}
-          <span class="code">{tls.problem.code}</span>
+          <Problem problem={tls.problem} frame={frame} />
         </p>
       )}
       {tls.certificate === null ? null : (

@@ -78,10 +78,17 @@ function unpunctuated(text: string): string {
   return text.replace(/[.\s]+$/, '');
 }
 
+/** What to do about these depends on what caused them. */
+const stepsByCause: ReadonlySet<string> = new Set([
+  'MODALITY_REFUSED',
+  'TLS_CLOSED',
+  'TLS_FILES_REJECTED',
+  'CONFIG_REJECTED',
+]);
+
 function NextStep({ report, frame }: { report: StatusReport; frame: Frame }): JSX.Element {
   const { code, about, nextStep } = report;
-  // What to do about a refused device depends on why it was refused.
-  const known = code === 'MODALITY_REFUSED' ? `do.${about.cause?.code ?? ''}` : `do.${code}`;
+  const known = stepsByCause.has(code) ? `do.${about.cause?.code ?? ''}` : `do.${code}`;
   const values = verdictValues(report, frame);
   return (
     <>

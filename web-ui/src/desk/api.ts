@@ -20,6 +20,8 @@ export class CallFailed extends Error {
 export interface Session {
   readonly user: string | null;
   readonly role: Role | null;
+  /** Whether the password is changed here. */
+  readonly ownPassword?: boolean;
   readonly csrfToken: string | null;
   readonly boxPaired: boolean;
   readonly pairingOpen?: boolean;

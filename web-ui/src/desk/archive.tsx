@@ -101,9 +101,19 @@ function Step({ step }: { step: LineStep }): JSX.Element {
         code={step.code}
         words={step.words}
         nextStep={step.nextStep}
+        detail={step.detail}
+        known={keysOf(step)}
       >
         {step.call === null ? null : `${speech.say(`desk.call.${step.call}`)}.`}
       </Finding>
     </>
   );
+}
+
+/** From the most particular words to the most general ones. */
+function keysOf({ step, code, call }: LineStep): { words: string[]; nextStep: string[] } {
+  return {
+    words: [`line.${step}.${code}`, `line.${code}`, `line.${step}`, `cause.${code}`],
+    nextStep: [`do.line.${step}.${code}`, `do.line.${step}.${call ?? ''}`, `do.line.${step}`],
+  };
 }

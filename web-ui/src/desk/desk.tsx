@@ -1,12 +1,15 @@
 import type { JSX } from 'preact';
 import type { Desk } from '../desk.ts';
+import { AccountDesk } from './account.tsx';
 import { ArchiveDesk } from './archive.tsx';
+import { AuditDesk } from './audit.tsx';
 import { CallersDesk, ModalityDesk } from './modalities.tsx';
 import { NetworkDesk } from './network.tsx';
 import { ParkedDesk } from './parked.tsx';
 import { api, Button, FrameProvider, Outcome, useCall, useFrame, useMay } from './parts.tsx';
 import { SessionDesk } from './session.tsx';
 import { StudiesDesk } from './studies.tsx';
+import { TokensDesk } from './tokens.tsx';
 import { UsersDesk } from './users.tsx';
 
 /** The tools, each in its place on the page. */
@@ -45,14 +48,26 @@ export const desk: Desk = {
 };
 
 function ActionsDesk(): JSX.Element | null {
+  const viewer = useMay('viewer');
   const technician = useMay('technician');
   const admin = useMay('admin');
-  if (!technician) return null;
+  if (!viewer) return null;
   return (
     <>
-      <StudiesDesk />
-      <HelpDesk />
-      {admin ? <UsersDesk /> : null}
+      {technician ? (
+        <>
+          <StudiesDesk />
+          <HelpDesk />
+        </>
+      ) : null}
+      <AccountDesk />
+      {admin ? (
+        <>
+          <UsersDesk />
+          <TokensDesk />
+          <AuditDesk />
+        </>
+      ) : null}
     </>
   );
 }

@@ -37,6 +37,7 @@ export function ModalityDesk({ name, one }: { name: string; one: ModalityReport 
             code={code}
             words={words}
             nextStep={nextStep}
+            known={{ words: [`echo.${code}`], nextStep: [`do.echo.${code}`] }}
           >
             {milliseconds === null ? null : speech.say('desk.milliseconds', { n: Math.round(milliseconds) })}
           </Finding>

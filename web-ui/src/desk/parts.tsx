@@ -1,7 +1,7 @@
 import { type ComponentChildren, createContext, type JSX } from 'preact';
-import { useContext, useEffect, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Role } from '../../../src/web/api-route.ts';
-import { roleIncludes } from './roles.ts';
+import { roleIncludes, roles } from './roles.ts';
 import type { Frame } from '../format.ts';
 import { ToneIcon } from '../icons.tsx';
 import { DoThis, Told } from '../parts.tsx';
@@ -97,30 +97,49 @@ export function Button(props: {
 export function GraveButton(props: {
   onPress: () => void;
   busy?: boolean;
+  label?: string;
   children: ComponentChildren;
 }): JSX.Element {
   const { speech } = useFrame();
+  const { onPress, busy = false, label, children } = props;
   const [asking, setAsking] = useState(false);
-  if (!asking) {
-    return (
-      <Button onPress={() => setAsking(true)} busy={props.busy ?? false}>
-        {props.children}
-      </Button>
-    );
-  }
+  const place = useRef<HTMLSpanElement>(null);
+  const pressed = useRef(false);
+  // The button that was pressed is gone: the focus goes to the harmless one, the last, in its place.
+  useLayoutEffect(() => {
+    if (pressed.current) place.current?.querySelector<HTMLElement>('button:last-of-type')?.focus();
+    pressed.current = false;
+  }, [asking]);
+  const ask = (question: boolean) => {
+    pressed.current = true;
+    setAsking(question);
+  };
+  const named = label === undefined ? {} : { label };
   return (
-    <span class="sure">
-      <span>{speech.say('desk.sure')}</span>
-      <Button
-        grave
-        onPress={() => {
-          setAsking(false);
-          props.onPress();
-        }}
-      >
-        {props.children}
-      </Button>
-      <Button onPress={() => setAsking(false)}>{speech.say('desk.cancel')}</Button>
+    <span class="sure" ref={place}>
+      {asking ? (
+        <>
+          <span role="alert">{speech.say('desk.sure')}</span>
+          <Button
+            key="do"
+            grave
+            {...named}
+            onPress={() => {
+              ask(false);
+              onPress();
+            }}
+          >
+            {children}
+          </Button>
+          <Button key="cancel" onPress={() => ask(false)}>
+            {speech.say('desk.cancel')}
+          </Button>
+        </>
+      ) : (
+        <Button key="ask" {...named} onPress={() => ask(true)} busy={busy}>
+          {children}
+        </Button>
+      )}
     </span>
   );
 }
@@ -164,22 +183,26 @@ export function Finding(props: {
   code: string;
   words: string;
   nextStep: string | null;
+  /** Keys to look the words and the next step up by, the first that is known counts; else by the code. */
+  known?: { readonly words: readonly string[]; readonly nextStep: readonly string[] };
+  detail?: string | null;
   children?: ComponentChildren;
 }): JSX.Element {
   const frame = useFrame();
-  const { tone, word, code, words, nextStep } = props;
+  const { tone, word, code, words, nextStep, detail = null } = props;
+  const known = props.known ?? { words: [`cause.${code}`], nextStep: [`do.${code}`] };
   return (
     <p class={`state tone-${tone}`}>
       <ToneIcon tone={tone} />
       <span>
         <b class="state-word">{word}</b> {props.children}{' '}
-        <Told code={`cause.${code}`} words={words} frame={frame} />{' '}
+        <Told code={known.words} words={words} detail={detail} frame={frame} />{' '}
         {nextStep === null ? null : (
           <>
-            <DoThis frame={frame} /> <Told code={`do.${code}`} words={nextStep} frame={frame} />{' '}
+            <DoThis frame={frame} /> <Told code={known.nextStep} words={nextStep} frame={frame} />{' '}
           </>
         )}
-        <span class="code">{code}</span>
+        {code === '' ? null : <span class="code">{code}</span>}
       </span>
     </p>
   );
@@ -236,6 +259,23 @@ export function Field(props: {
     <label class="field">
       <span>{label}</span>
       {secret ? <input type="password" {...shared} /> : <input type="text" spellcheck={false} {...shared} />}
+    </label>
+  );
+}
+
+/** Chooses what somebody may do. */
+export function RoleField(): JSX.Element {
+  const { speech } = useFrame();
+  return (
+    <label class="field">
+      <span>{speech.say('desk.role')}</span>
+      <select name="role">
+        {roles.map((role) => (
+          <option key={role} value={role}>
+            {speech.say(`desk.role.${role}`)}
+          </option>
+        ))}
+      </select>
     </label>
   );
 }

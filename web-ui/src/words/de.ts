@@ -1,5 +1,7 @@
 import type { Catalogue } from '../speech.ts';
+import { accessCodes } from './access-codes-de.ts';
 import { deskPhrases } from './desk-de.ts';
+import { testCodes } from './test-codes-de.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
@@ -280,6 +282,8 @@ const vendor =
 const notADevice = 'Prüfen Sie, welches Programm diesen Port anruft: Ein DICOM-Gerät ist es nicht.';
 
 export const codes: Catalogue['codes'] = {
+  ...accessCodes,
+  ...testCodes,
   'verdict.NOT_RECEIVING': 'Kein Empfang: {cause}{kept}.',
   'verdict.PAUSED': 'An „{name}“ wird nicht gesendet: jemand hat es angehalten{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'An „{name}“ wird nicht gesendet: {cause}{kept}{room}.',

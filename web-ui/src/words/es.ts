@@ -1,5 +1,7 @@
 import type { Catalogue } from '../speech.ts';
+import { accessCodes } from './access-codes-es.ts';
 import { deskPhrases } from './desk-es.ts';
+import { testCodes } from './test-codes-es.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
@@ -276,6 +278,8 @@ const vendor = 'No es la red ni un ajuste: pregunte al fabricante del aparato y 
 const notADevice = 'Busque qué programa llama a este puerto: no es un aparato DICOM.';
 
 export const codes: Catalogue['codes'] = {
+  ...accessCodes,
+  ...testCodes,
   'verdict.NOT_RECEIVING': 'No se recibe: {cause}{kept}.',
   'verdict.PAUSED': 'No se envía a «{name}»: alguien lo puso en pausa{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'No se envía a «{name}»: {cause}{kept}{room}.',

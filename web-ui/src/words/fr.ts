@@ -1,5 +1,7 @@
 import type { Catalogue } from '../speech.ts';
+import { accessCodes } from './access-codes-fr.ts';
 import { deskPhrases } from './desk-fr.ts';
+import { testCodes } from './test-codes-fr.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
@@ -277,6 +279,8 @@ const vendor =
 const notADevice = 'Cherchez quel programme appelle ce port : ce n’est pas un appareil DICOM.';
 
 export const codes: Catalogue['codes'] = {
+  ...accessCodes,
+  ...testCodes,
   'verdict.NOT_RECEIVING': 'Pas de réception : {cause}{kept}.',
   'verdict.PAUSED': 'Pas d’envoi vers « {name} » : quelqu’un l’a mis en pause{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'Pas d’envoi vers « {name} » : {cause}{kept}{room}.',
