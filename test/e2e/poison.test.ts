@@ -71,7 +71,10 @@ describe.skipIf(!ready)('an instance the archive does not take', { timeout: pati
     const sent = [...good.slice(0, 7), refused, ...good.slice(7, 14), spoiling, ...good.slice(14)];
     expect(await storeAll(gateway.dicomPort, sent)).toEqual({ 0: 22 });
 
-    const settled = await gateway.until((status) => status.queue.instances === 0, 90_000);
+    const settled = await gateway.until(
+      ({ queue, totals }) => queue.instances === 0 && totals.received >= 22,
+      90_000,
+    );
     expect(settled.totals).toEqual({
       received: 22,
       delivered: 20,
