@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, Button, Field, Form, Outcome, useCall, useFrame, useSession } from './parts.tsx';
 
 /** Who has signed in; signing in, out, and making the first admin. */
@@ -39,6 +39,8 @@ function SignedIn(): JSX.Element {
 
 function SignIn(): JSX.Element {
   const { speech } = useFrame();
+  // Made only when opened: a password manager must not fill in two forms.
+  const [lost, setLost] = useState(false);
   const call = useCall<void>();
   const codeCall = useCall<void>();
   return (
@@ -75,10 +77,10 @@ function SignIn(): JSX.Element {
         </Form>
         <Outcome call={codeCall} />
       </details>
-      <details>
+      <details onToggle={(event) => setLost(event.currentTarget.open)}>
         <summary>{speech.say('desk.resetTitle')}</summary>
         <p>{speech.say('desk.resetWords')}</p>
-        <PairForm send={speech.say('desk.resetNow')} />
+        {lost ? <PairForm send={speech.say('desk.resetNow')} /> : null}
       </details>
     </>
   );
