@@ -1,8 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from './base/disk.ts';
 import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
 import { WeeklyWindows } from './base/weekly-windows.ts';
+import { Channels } from './config/remote/channels/channels.ts';
+import type { Config } from './config/schema.ts';
+import { type LivePart, replaceable } from './gateway-live.ts';
 import { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
@@ -12,7 +16,7 @@ import type { Store } from './gateway-store.ts';
 import type { StatusReport } from './health/status.ts';
 
 /** The newest version of the configuration's document that this program reads. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** When changes that are to wait for it are made, by the clock of the site: at night. */
 const window = { days: '*', from: '20:00', to: '05:00' };
 
@@ -42,12 +46,38 @@ export function startAgent(
         if (Object.keys(sealed).length > 0) throw noSealedSecrets();
         return config;
       },
+      enrolled: async () => rooms.live?.follow(store.current.config),
       inWindow: (now) => new WeeklyWindows([window], store.current.config.site.timeZone).openAt(now) !== null,
     },
   });
-  agent.start();
   stack.defer(() => agent.stop());
   return agent;
+}
+
+/** The ways to central IT, as far as this box belongs to a fleet. */
+export function startChannels(
+  store: Store,
+  agent: RemoteAgent,
+  stack: AsyncDisposableStack,
+): Promise<LivePart> {
+  const about = {
+    name: 'line to central IT',
+    settings: ({ remote }: Config) => [remote, agent.enrolment?.fleet, agent.enrolment?.device],
+  };
+  return replaceable(about, store.current.config, stack, async ({ remote }) => {
+    const { enrolment } = agent;
+    if (enrolment === null) return null;
+    const { fleet, device } = enrolment;
+    const channels = await Channels.start(remote, {
+      agent,
+      fleet,
+      device,
+      readText: (path) => readFile(path, 'utf8'),
+      ownCertificate: () => Promise.resolve(null),
+      log: store.log,
+    });
+    return () => channels.stop();
+  });
 }
 
 function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusReport): BoxFacts {
@@ -74,8 +104,7 @@ function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusRepo
 
 /** None unless the configuration names them. */
 function allowedCommands({ current }: Store): FleetCommand['verb'][] {
-  const { commands = [] } = current.config.remote as { readonly commands?: FleetCommand['verb'][] };
-  return commands;
+  return current.config.remote.commands;
 }
 
 /** @returns what came of it: nothing of a patient. @throws GantryError */

@@ -6,7 +6,7 @@ import type { Config } from './config/schema.ts';
 import { startReceipts, startRetention } from './gateway-background.ts';
 import type { Destination } from './gateway-destination.ts';
 import { configFacts, createConfigTools, startApplier } from './gateway-config.ts';
-import { startAgent } from './gateway-remote.ts';
+import { startAgent, startChannels } from './gateway-remote.ts';
 import { Destinations } from './gateway-destinations.ts';
 import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
 import { IntakeDoors, intakeOptions } from './gateway-intake.ts';
@@ -72,13 +72,12 @@ export class Gateway {
       startNotifier(store, () => rooms.status.report()),
     );
     await web.startHttps();
-    const { config } = store.current;
-    rooms.live = new LiveParts(
-      [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier],
-      config,
-    );
     rooms.applier = await startApplier(store, rooms, web, stack);
     rooms.agent = startAgent(store, rooms, rooms.applier, stack);
+    const line = await startChannels(store, rooms.agent, stack);
+    const parts = [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier, line];
+    rooms.live = new LiveParts(parts, store.current.config);
+    rooms.agent.start();
     return new Gateway(store, rooms, web, stack.move());
   }
 

@@ -33,6 +33,8 @@ export interface AgentPorts {
   command(command: FleetCommand): Promise<string>;
   /** The document with its sealed secrets in the place where the gateway reads them. @throws GantryError FLEET_SECRET_* */
   secrets(desired: DesiredConfig): Promise<RawDocument>;
+  /** This box belongs to a fleet from now on. */
+  enrolled(): Promise<void>;
   /** Whether changes that were to wait for it may be made at this time. */
   inWindow(now: number): boolean;
 }
@@ -100,8 +102,9 @@ export class RemoteAgent {
 
   /** This box belongs to a fleet from now on; what was seen of another one counts no more. Durable once it resolves. */
   async enrol(enrolment: Omit<Enrolment, 'enrolledAt'>): Promise<void> {
-    const { state, clock } = this.#parts;
+    const { state, clock, ports } = this.#parts;
     await state.enrol({ ...enrolment, enrolledAt: clock.now() });
+    await ports.enrolled();
     this.#news();
   }
 
