@@ -32,6 +32,7 @@ export function createApplyPorts(store: Store, rooms: Rooms, web: Web): ApplyPor
     plan: (config) => live().plan(config),
     dryRun: async (config, before) => {
       const { config: now } = store.current;
+      checkReserve(store, config);
       await checkPorts(now, config);
       await checkCertificates(store, config);
       checkCallers(store, rooms, config);
@@ -112,6 +113,18 @@ async function checkPorts(now: Config, config: Config): Promise<void> {
     server.close();
     await once(server, 'close');
   }
+}
+
+/** @throws ApplyRefusal APPLY_RESERVE where no image would be taken any more */
+function checkReserve({ spool }: Store, config: Config): void {
+  const { state, freeBytes } = spool.disk();
+  if (state === 'full' || config.spool.reserveBytes < freeBytes) return;
+  throw new ApplyRefusal('/spool/reserveBytes', {
+    code: 'APPLY_RESERVE',
+    kind: 'permanent',
+    message: 'Less space is free than is to be kept in reserve: no image would be taken any more.',
+    nextStep: 'Lower "spool.reserveBytes", or give the box a larger disk.',
+  });
 }
 
 /** @throws GantryError TLS_* */

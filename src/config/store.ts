@@ -233,11 +233,26 @@ export class ConfigStore {
     const before = this.#database.data;
     const { id, document, config, source, changes, at } = trial;
     const generation = before.generation + 1;
-    await this.#replace(
-      { ...before, generation, config: document, source, changes, changedAt: at, undone: [], keptTrial: id },
-      config,
-      null,
-    );
+    try {
+      await this.#replace(
+        {
+          ...before,
+          generation,
+          config: document,
+          source,
+          changes,
+          changedAt: at,
+          undone: [],
+          keptTrial: id,
+        },
+        config,
+        null,
+      );
+    } catch (error) {
+      // It may lie on the disk all the same; what is in use and what is stored are to be one and the same.
+      await this.#database.write().catch(() => undefined);
+      throw error;
+    }
     return this.current();
   }
 
