@@ -5,6 +5,7 @@ import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
 import { WeeklyWindows } from './base/weekly-windows.ts';
 import { Channels } from './config/remote/channels/channels.ts';
+import { configSchemaVersion } from './config/schema-version.ts';
 import type { Config } from './config/schema.ts';
 import { type LivePart, replaceable } from './gateway-live.ts';
 import { RemoteAgent } from './config/remote/agent.ts';
@@ -15,8 +16,6 @@ import type { Rooms } from './gateway.ts';
 import type { Store } from './gateway-store.ts';
 import type { StatusReport } from './health/status.ts';
 
-/** The newest version of the configuration's document that this program reads. */
-const schemaVersion = 2;
 /** When changes that are to wait for it are made, by the clock of the site: at night. */
 const window = { days: '*', from: '20:00', to: '05:00' };
 
@@ -36,7 +35,7 @@ export function startAgent(
     signingKey: keyring.signingKey,
     clock,
     log,
-    schemaVersion,
+    schemaVersion: configSchemaVersion,
     ports: {
       facts: async () => factsOf(await status()),
       clockTrusted: async () => (await status()).clock.trusted !== false,
