@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addChannelCommands } from './fleet-channels.ts';
 import { addCustodyCommands } from './fleet-custody.ts';
 import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
@@ -15,4 +16,5 @@ export function addFleetCommands(program: Command): void {
   addCustodyCommands(fleet);
   addFleetEnrollCommand(fleet);
   addStatusCommands(fleet);
+  addChannelCommands(fleet);
 }

@@ -1,4 +1,5 @@
 import { benchCodec } from './codec.ts';
+import { benchFleet } from './fleet.ts';
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchLanStudy } from './lan-study.ts';
@@ -10,6 +11,7 @@ import { benchWan } from './wan.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   codec: benchCodec,
+  fleet: benchFleet,
   idle: benchIdle,
   intake: benchIntake,
   'lan-study': benchLanStudy,

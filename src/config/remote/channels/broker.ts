@@ -32,9 +32,16 @@ export class Broker {
   /** Resolves when the connection is over, with what broke it, where that is known. */
   readonly ended: Promise<Error | null>;
 
+  readonly #waiting = new Set<(error: Error) => void>();
+  #over = false;
+
   private constructor(client: MqttClient, ended: Promise<Error | null>) {
     this.client = client;
     this.ended = ended;
+    void ended.then((error) => {
+      for (const reject of this.#waiting) reject(error ?? new UnwelcomeError('connection closed'));
+      this.#over = true;
+    });
   }
 
   /** @throws GantryError REMOTE_* */
@@ -72,7 +79,7 @@ export class Broker {
   /** @throws GantryError REMOTE_BUSY where the broker does not take it, REMOTE_SIGN_IN_REFUSED where it may not be written */
   async publish(topic: string, bytes: Buffer, retain: boolean): Promise<void> {
     try {
-      await this.client.publishAsync(topic, bytes, { qos: 1, retain });
+      await this.#whileOpen(this.client.publishAsync(topic, bytes, { qos: 1, retain }));
     } catch (error) {
       throw brokerFault(error);
     }
@@ -81,10 +88,22 @@ export class Broker {
   /** @throws GantryError REMOTE_SIGN_IN_REFUSED where one of them may not be read */
   async subscribe(topics: readonly string[]): Promise<void> {
     try {
-      const granted = await this.client.subscribeAsync([...topics], { qos: 1 });
+      const granted = await this.#whileOpen(this.client.subscribeAsync([...topics], { qos: 1 }));
       if (granted.some(({ qos }) => qos >= 128)) throw remoteFault('REMOTE_SIGN_IN_REFUSED');
     } catch (error) {
       throw brokerFault(error);
+    }
+  }
+
+  /** The library would wait for a connection that it is not to make. */
+  async #whileOpen<T>(work: Promise<T>): Promise<T> {
+    if (this.#over) throw new UnwelcomeError('connection closed');
+    const broken = Promise.withResolvers<never>();
+    this.#waiting.add(broken.reject);
+    try {
+      return await Promise.race([work, broken.promise]);
+    } finally {
+      this.#waiting.delete(broken.reject);
     }
   }
 

@@ -32,7 +32,8 @@ export class RecordClient {
   /** Path of the folder, ending in "/". */
   readonly #base: string;
 
-  constructor(url: string, outward: Outward) {
+  /** @param connections at the same time; one is enough for a box */
+  constructor(url: string, outward: Outward, connections = 1) {
     const { origin, hostname, port, protocol, pathname } = new URL(url);
     const secure = protocol === 'https:';
     const target = {
@@ -43,7 +44,7 @@ export class RecordClient {
     };
     this.#base = pathname.endsWith('/') ? pathname : `${pathname}/`;
     this.#pool = new Pool(origin, {
-      connections: 1,
+      connections,
       pipelining: 1,
       allowH2: false,
       headersTimeout: answerMs,
