@@ -72,7 +72,7 @@ describe.skipIf(!ready)('an instance the archive does not take', { timeout: pati
     expect(await storeAll(gateway.dicomPort, sent)).toEqual({ 0: 22 });
 
     const settled = await gateway.until(
-      ({ queue, totals }) => queue.instances === 0 && totals.received >= 22,
+      ({ queue: { instances }, totals }) => instances === 0 && totals.received >= 22,
       90_000,
     );
     expect(settled.totals).toEqual({
