@@ -69,7 +69,7 @@ describe('a key file', () => {
       code: 'FLEET_PASSPHRASE',
     });
     await expect(openKeyFile(made.privateText, null)).rejects.toMatchObject({ code: 'FLEET_PASSPHRASE' });
-  });
+  }, 60_000);
 
   test('can be left in clear; anything else is refused', async () => {
     const made = await makeKeyFile(null);

@@ -56,7 +56,7 @@ test('a box asks, central IT answers, the box believes it: files alone, once', a
   expect((await accept('answer.json')).stderr).toContain('ENROL_NONE');
   expect(await readdir(join(data, 'config'))).toContain('identity');
   expect((await readFile(join(data, 'config', 'identity'))).includes('sealKey')).toBe(false);
-}, 30_000);
+}, 60_000);
 
 test('another code, a changed file, an old answer: refused, and nothing has moved', async () => {
   const { at, enrolment, request, enroll, accept } = await setUp();
@@ -74,4 +74,4 @@ test('another code, a changed file, an old answer: refused, and nothing has move
   await request('two.json');
   expect((await accept('answer.json')).stderr).toContain('ENROL_ANSWER');
   expect(await enrolment()).toBeNull();
-}, 30_000);
+}, 60_000);
