@@ -59,8 +59,12 @@ interface Kept {
 export class Oracle {
   readonly #offered = new Map<string, Set<string>>();
   readonly #acknowledged = new Map<string, Set<string>>();
+  /** When each content was first answered 0000, in milliseconds since the epoch. */
+  readonly #answeredAt = new Map<string, number>();
   /** How often 0000 was seen, duplicates included. */
   acknowledgements = 0;
+  /** Contents taken back by {@link withPowerUntil}. */
+  answeredWithoutPower = 0;
 
   /** To be called before the first byte is sent. */
   offered({ SOPInstanceUID, dataSet }: Named): void {
@@ -70,7 +74,30 @@ export class Oracle {
   /** The sender saw 0000. */
   acknowledged({ SOPInstanceUID, dataSet }: Named): void {
     this.acknowledgements += 1;
-    add(this.#acknowledged, SOPInstanceUID, sha256(dataSet));
+    const digest = sha256(dataSet);
+    add(this.#acknowledged, SOPInstanceUID, digest);
+    const name = nameOf({ uid: SOPInstanceUID, digest });
+    if (!this.#answeredAt.has(name)) this.#answeredAt.set(name, Date.now());
+  }
+
+  /**
+   * A machine without power answers nobody, but the gateway lives on for a moment, and the file system that stands in
+   * for the power may call a sync good that it has just cut off: a program that does nothing but write and sync sees
+   * the same. What is lost and was first answered after the cut counts as never answered.
+   * @param cutAt milliseconds since the epoch
+   * @returns the judgement without it
+   */
+  withPowerUntil(cutAt: number, judgement: Judgement): Judgement {
+    const unpowered = judgement.lost.filter((name) => (this.#answeredAt.get(name) ?? 0) >= cutAt);
+    for (const name of unpowered) {
+      const [uid = '', digest = ''] = name.split(' ');
+      const digests = this.#acknowledged.get(uid);
+      digests?.delete(digest);
+      if (digests?.size === 0) this.#acknowledged.delete(uid);
+      this.#answeredAt.delete(name);
+    }
+    this.answeredWithoutPower += unpowered.length;
+    return { ...judgement, lost: judgement.lost.filter((name) => !unpowered.includes(name)) };
   }
 
   /** Whether these very bytes were sent under this UID. */
@@ -98,7 +125,9 @@ export class Oracle {
     const copy = new Oracle();
     for (const [uid, digests] of this.#offered) copy.#offered.set(uid, new Set(digests));
     for (const [uid, digests] of this.#acknowledged) copy.#acknowledged.set(uid, new Set(digests));
+    for (const [name, at] of this.#answeredAt) copy.#answeredAt.set(name, at);
     copy.acknowledgements = this.acknowledgements;
+    copy.answeredWithoutPower = this.answeredWithoutPower;
     return copy;
   }
 

@@ -1,8 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { notice } from './campaign.ts';
 
 const megabyte = 1024 * 1024;
@@ -27,8 +28,11 @@ export type FileSystem = (typeof fileSystems)[number];
 
 /** A file system on a loop device. */
 export interface LoopVolume extends TestVolume {
-  /** What was not synced is gone; every write from now on fails until it is unmounted and mounted again. */
-  cutPower(): void;
+  /**
+   * What was not synced is gone; every write from now on fails until it is unmounted and mounted again.
+   * @returns the moment before it began, in milliseconds since the epoch
+   */
+  cutPower(): Promise<number>;
 }
 
 const open = new Set<Disposable>();
@@ -68,7 +72,10 @@ export function loopVolume(path: string, megabytes: number, fileSystem: FileSyst
     mount: () => void run('mount', [device, path]),
     unmount: () => unmountSoon(path),
     vanish: () => void run('umount', ['-l', path]),
-    cutPower: () => void run(...powerCut(path)),
+    cutPower: async () => {
+      const { stdout } = await promisify(execFile)(...powerCut(path));
+      return Number(stdout);
+    },
     [Symbol.dispose]: () => {
       open.delete(volume);
       spawnSync('umount', ['-l', path]);
@@ -87,7 +94,7 @@ export function powerCut(path: string): [string, string[]] {
 
 // EXT4_IOC_SHUTDOWN, which is XFS_IOC_GOINGDOWN too; flag 2: without writing the log first.
 const shutdown =
-  'sysopen(my $d, $ARGV[0], 0) or die $!; my $flag = pack("I", 2); ioctl($d, 0x8004587d, $flag) or die $!';
+  'use Time::HiRes "time"; sysopen(my $d, $ARGV[0], 0) or die $!; my $flag = pack("I", 2); print int(time() * 1000); ioctl($d, 0x8004587d, $flag) or die $!';
 
 /** The smallest volume of each kind that its tools make. */
 const megabytesMin = { memory: 1, ext4: 16, xfs: 320 };
@@ -102,7 +109,7 @@ export function canMake(kind: 'memory' | 'loop' | FileSystem, what: string): boo
     }
     const fileSystem = kind === 'loop' ? 'ext4' : kind;
     using volume = loopVolume(join(directory, 'v'), megabytesMin[fileSystem], fileSystem);
-    volume.cutPower();
+    run(...powerCut(volume.path));
     return true;
   } catch (error) {
     notice(what, `no such mounts can be made here (${error instanceof Error ? error.message : ''})`);
