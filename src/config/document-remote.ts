@@ -12,7 +12,7 @@ const line = {
   clientCertificate: clientCertificate
     .nullable()
     .default(null)
-    .describe('Client certificate to sign in with; null: the one this box got at its enrolment.'),
+    .describe('Client certificate to sign in with; null: none.'),
   proxy: proxy.nullable().default(null).describe('HTTP proxy (CONNECT); null: direct.'),
 };
 

@@ -15,7 +15,8 @@ import {
 import { readSigned } from '../config/remote/signed.ts';
 import { keyIdOf, payloadOf, verifySignatures } from '../crypto/jws.ts';
 import { type CentralSignIn, eachOf, openBroker, outwardOf } from './central-line.ts';
-import { readIfThere, replaceDurably } from './record.ts';
+import { readIfThere } from './files.ts';
+import { replaceDurably } from './record.ts';
 
 /** Where the reports of boxes lie. A stick is a folder with `gantry-fleet` in it. */
 export type Source =

@@ -5,7 +5,8 @@ import { systemErrorCode } from '../base/errors.ts';
 /**
  * Files of central IT beside its documents. In the git folder: `trust.jws` (the chain, oldest first), while one is
  * being signed `trust.next.json` and `trust.next.jws`, `approvals/`, `secrets.age`. In the folder of rendered
- * documents, for each box: `BOX.json` (bytes to sign), `BOX.jws` (signed), `BOX.freshness.json`; and `trust.jws`.
+ * documents, for each box: `BOX.json` (bytes to sign), `BOX.jws` (signed), `BOX.freshness.json`; and `trust.jws`,
+ * `timestamp.jws`.
  */
 export const fleetFiles = {
   trust: 'trust.jws',
@@ -15,6 +16,9 @@ export const fleetFiles = {
   secrets: 'secrets.age',
   timestamp: 'timestamp.jws',
 } as const;
+
+/** Not of a box, though named like the file of one. */
+const besideBoxes: ReadonlySet<string> = new Set(Object.values(fleetFiles));
 
 /** The content of a file, or null where there is none. */
 export async function readIfThere(path: string): Promise<Buffer | null> {
@@ -52,7 +56,7 @@ export async function boxesWith(directory: string, ending: string): Promise<stri
     throw error;
   });
   return names
-    .filter((name) => name.endsWith(ending))
+    .filter((name) => name.endsWith(ending) && !besideBoxes.has(name))
     .map((name) => name.slice(0, -ending.length))
     .filter((name) => /^[A-Za-z0-9][A-Za-z0-9-]{2,62}$/.test(name))
     .toSorted();

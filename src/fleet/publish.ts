@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RecordClient } from '../config/remote/channels/record-client.ts';
 import { type CentralSignIn, eachOf, openBroker, outwardOf } from './central-line.ts';
-import { type Publication, publicationsIn, readIfThere, replaceDurably } from './record.ts';
+import { readIfThere } from './files.ts';
+import { type Publication, publicationsIn, replaceDurably } from './record.ts';
 
 /** Where documents go: a folder that a web server shows, a web server that takes them, a broker, a stick. */
 export type Destination = { readonly kind: 'folder' | 'stick'; readonly folder: string } | Address;

@@ -1,6 +1,6 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { GantryError } from '../base/errors.ts';
 import { recordPath, topicOf } from '../config/remote/channels/port.ts';
 import {
   type BoxName,
@@ -11,6 +11,7 @@ import {
   type InboundKind,
 } from '../config/remote/documents.ts';
 import { readSigned } from '../config/remote/signed.ts';
+import { boxesWith, fleetFiles, readIfThere } from './files.ts';
 
 /** One document of one box, as it is given to every way. */
 export interface Publication {
@@ -30,15 +31,12 @@ const endings = {
 
 /** Everything that is in a folder of signed documents: who is believed first, what is newest last. */
 export async function publicationsIn(out: string): Promise<Publication[]> {
-  const names = await readdir(out).catch((cause: unknown) => {
-    throw nothingSigned(cause);
-  });
-  const trust = await readIfThere(join(out, 'trust.jws'));
+  const trust = await readIfThere(join(out, fleetFiles.trust));
   const found: Publication[] = [];
   let fleet: FleetName | null = null;
-  for (const name of names.toSorted()) {
-    if (name === 'trust.jws' || name.endsWith(endings.command) || !name.endsWith(endings.desired)) continue;
-    const device = boxName.safeParse(name.slice(0, -endings.desired.length));
+  for (const box of await boxesWith(out, endings.desired)) {
+    const name = `${box}${endings.desired}`;
+    const device = boxName.safeParse(box);
     if (!device.success) continue;
     const bytes = await readIfThere(join(out, name));
     const read = bytes === null ? null : readSigned(bytes, desiredConfig);
@@ -64,15 +62,6 @@ export async function publicationsIn(out: string): Promise<Publication[]> {
   }
   if (found.length === 0) throw nothingSigned();
   return found;
-}
-
-export async function readIfThere(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return null;
-    throw error;
-  }
 }
 
 /**
@@ -115,14 +104,11 @@ function damaged(name: string): GantryError {
   });
 }
 
-function nothingSigned(cause?: unknown): GantryError {
-  return new GantryError(
-    {
-      code: 'FLEET_NOTHING_SIGNED',
-      kind: 'permanent',
-      message: 'There is no signed document in this folder.',
-      nextStep: 'Give the folder that "gantry fleet render" wrote to, after "gantry fleet sign".',
-    },
-    { cause },
-  );
+function nothingSigned(): GantryError {
+  return new GantryError({
+    code: 'FLEET_NOTHING_SIGNED',
+    kind: 'permanent',
+    message: 'There is no signed document in this folder.',
+    nextStep: 'Give the folder that "gantry fleet render" wrote to, after "gantry fleet sign".',
+  });
 }

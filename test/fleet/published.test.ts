@@ -23,14 +23,12 @@ import { type Destination, publish } from '../../src/fleet/publish.ts';
 import { gantry, present } from '../e2e/peers.ts';
 import { type MadeAuthority, makeAuthority } from '../fixtures/certificates.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
+import { startFleetBroker, startFleetRecord } from '../fixtures/fleet-servers.ts';
 import { startMosquitto } from '../fixtures/mosquitto.ts';
-import { startNginx } from '../fixtures/nginx.ts';
 import { channelParts, RecordingAgent, testFleet } from '../fixtures/recording-agent.ts';
 import { until } from '../fixtures/until.ts';
 
 const ready = present('test/fleet/published.test.ts', 'Mosquitto', 'nginx');
-const deploy = (name: string) =>
-  readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'fleet', name), 'utf8');
 
 const folder = temporaryDirectory();
 const at = (name: string) => join(folder.path, name);
@@ -126,29 +124,8 @@ async function report(device: string, seq: number, key: KeyObject): Promise<stri
   return JSON.stringify(await signPayload('gantry-reported', Buffer.from(JSON.stringify(state)), key));
 }
 
-/** The broker of deploy/fleet, with the paths of this test. */
-function fleetBroker() {
-  return startMosquitto((port, own) => {
-    writeFileSync(join(own, 'acl'), deploy('acl').replaceAll('FLEET', testFleet));
-    return deploy('mosquitto.conf')
-      .replace('listener 8883', `listener ${port} 127.0.0.1`)
-      .replace('/etc/mosquitto/fleet/box-ca.pem', at('ca.pem'))
-      .replaceAll('/etc/mosquitto/fleet/server', at('server'))
-      .replace('/etc/mosquitto/fleet/acl', join(own, 'acl'))
-      .replace('/var/lib/mosquitto/', `${own}/`);
-  });
-}
-
-/** The web server of deploy/fleet, likewise. */
-function fleetRecord() {
-  return startNginx(({ port, folder: root }) =>
-    deploy('nginx.conf')
-      .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-      .replaceAll('/etc/nginx/fleet/server', at('server'))
-      .replace('/etc/nginx/fleet/box-ca.pem', at('ca.pem'))
-      .replaceAll('/srv/gantry-fleet', root),
-  );
-}
+const fleetBroker = () => startFleetBroker(at, testFleet);
+const fleetRecord = () => startFleetRecord(at);
 
 interface Way {
   readonly kind: ChannelKind;

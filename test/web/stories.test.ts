@@ -185,7 +185,10 @@ describe.skipIf(!chromiumPresent())('what a technician does with the page', { ti
     await page.getByRole('button', { name: 'Sign out' }).click();
     const actions = page.locator('#actions');
     const submit = async (secret: string) => {
-      const answer = page.waitForResponse((one) => one.url().endsWith('/api/v1/session'));
+      // The page asks now and then who is signed in, at the same address.
+      const answer = page.waitForResponse(
+        (one) => one.url().endsWith('/api/v1/session') && one.request().method() === 'POST',
+      );
       await signIn(page, 'ada', secret);
       return (await answer).status();
     };
