@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
@@ -132,8 +132,18 @@ export function signInForm(page: Page): Locator {
 
 export async function signIn(page: Page, name: string, secret: string): Promise<void> {
   const form = signInForm(page);
-  await form.getByLabel('Name').fill(name);
-  await form.getByLabel('Password').fill(secret);
+  const fields = [form.getByLabel('Name'), form.getByLabel('Password')] as const;
+  // The page may draw the form anew just then: what was typed into the one before is gone with it.
+  await expect
+    .poll(
+      async () => {
+        await fields[0].fill(name);
+        await fields[1].fill(secret);
+        return [await fields[0].inputValue(), await fields[1].inputValue()];
+      },
+      { timeout: 10_000 },
+    )
+    .toEqual([name, secret]);
   await form.getByRole('button', { name: 'Sign in' }).click();
 }
 
