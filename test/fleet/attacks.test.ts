@@ -470,6 +470,10 @@ describe('a command', () => {
     expect(await check({ ...command, fleet: fleetName.parse('other') })).toBe('FLEET_WRONG_FLEET');
     expect(await check(command, commander, issuedAtMs, true)).toBe('FLEET_REPLAY');
     expect(await check(command, commander, issuedAtMs + 3_600_000)).toBe('FLEET_EXPIRED');
+    // Longer than a box remembers it, whatever it says itself.
+    const lasting = { ...command, expiresAt: '2036-01-01T00:00:00.000Z' };
+    expect(await check(lasting, commander, issuedAtMs + 86_399_000)).toBe('retry');
+    expect(await check(lasting, commander, issuedAtMs + 86_400_000)).toBe('FLEET_EXPIRED');
     expect(await check(command, commander, issuedAtMs - 3_600_000)).toBe('FLEET_EARLY');
     expect(await check(command, commander, null)).toBe('FLEET_CLOCK');
     expect(await check({ ...command, verb: 'rm -rf' })).toBe('FLEET_UNREADABLE');

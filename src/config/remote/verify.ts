@@ -73,6 +73,9 @@ export interface CommandFacts {
 
 export type CommandOutcome = { readonly ok: true; readonly command: FleetCommand } | Refused;
 
+/** Whatever it says itself: a box remembers only so many ids, and a forgotten one could be given again. */
+const commandLifeMsMax = 24 * 60 * 60 * 1000;
+
 /** Checks a command for this box. Unlike a configuration it expires, so that it needs a clock. */
 export async function verifyCommand(bytes: Uint8Array, facts: CommandFacts): Promise<CommandOutcome> {
   const read = readSigned(bytes, fleetCommand);
@@ -84,7 +87,8 @@ export async function verifyCommand(bytes: Uint8Array, facts: CommandFacts): Pro
   if (command.device !== facts.device) return refusal('FLEET_WRONG_DEVICE');
   if (facts.seen(command.id)) return refusal('FLEET_REPLAY');
   if (facts.now === null) return refusal('FLEET_CLOCK');
-  if (facts.now >= Date.parse(command.expiresAt)) return refusal('FLEET_EXPIRED');
+  const until = Math.min(Date.parse(command.expiresAt), Date.parse(command.issuedAt) + commandLifeMsMax);
+  if (facts.now >= until) return refusal('FLEET_EXPIRED');
   if (facts.now < Date.parse(command.issuedAt) - clockSkewMs) return refusal('FLEET_EARLY');
   return { ok: true, command };
 }
