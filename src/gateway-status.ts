@@ -24,7 +24,7 @@ interface StatusParts {
   /** Why the configuration file given at start is not in use, or null. */
   readonly configRejected: RejectionReport | null;
   readonly spool: Spool;
-  readonly keyring: Pick<Keyring, 'boxId' | 'epochSince'>;
+  readonly keyring: Pick<Keyring, 'boxId' | 'epochSince' | 'rootKeyPlace'>;
   readonly listener: IntakeListener;
   readonly destinations: readonly Destination[];
   readonly network: NetworkWatch;
@@ -104,7 +104,7 @@ export class StatusGatherer {
       configRejected,
       box: {
         id: keyring.boxId,
-        keys: { rootKey: 'file', epochSince: new Date(keyring.epochSince).toISOString() },
+        keys: { rootKey: keyring.rootKeyPlace, epochSince: new Date(keyring.epochSince).toISOString() },
       },
       drain: this.#drain(counts, Object.values(inputs)),
       events: [],

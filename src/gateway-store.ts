@@ -77,6 +77,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const keyring = await Keyring.open({
     disk,
     directory: join(dataDirectory, 'keys'),
+    credentials: process.env['CREDENTIALS_DIRECTORY'] ?? null,
     clock,
     log,
     mayCreate: !(await holdsData(disk, dataDirectory)),

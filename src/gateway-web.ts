@@ -44,6 +44,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     path: join(dataDirectory, 'control.sock'),
     operator: rooms.operator,
     tools: rooms.tools,
+    selfCheck: rooms.selfCheck,
     status,
     auth: access.console,
     audit: api.audit,

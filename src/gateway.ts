@@ -14,12 +14,14 @@ import { NetworkWatch } from './gateway-network.ts';
 import { createMetricsText, type MetricsText } from './gateway-metrics.ts';
 import { startNotifier } from './gateway-notify.ts';
 import { createOperator } from './gateway-operator.ts';
+import { createSelfCheck } from './gateway-self-check.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTools } from './gateway-tools.ts';
 import { TlsIntake, tlsReport } from './gateway-tls.ts';
 import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
+import type { SelfCheckReport } from './health/self-check.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
 import type { Operator } from './web/operator.ts';
@@ -105,6 +107,11 @@ export class Gateway {
     return this.#rooms.status.report();
   }
 
+  /** Calls its own DICOM port, writes to the spool, asks the ledger. Never rejects. */
+  selfCheck(): Promise<SelfCheckReport> {
+    return this.#rooms.selfCheck();
+  }
+
   /** Looks at once whether certificate files have changed; associations that are open go on. */
   reloadCertificates(): void {
     this.#rooms.tls.port?.refresh();
@@ -126,6 +133,7 @@ export interface Rooms {
   readonly operator: Operator;
   readonly tools: Tools;
   readonly metrics: MetricsText;
+  readonly selfCheck: () => Promise<SelfCheckReport>;
   /** What takes other settings while it runs. */
   readonly parts: readonly LivePart[];
   /** All of it, once everything has started. */
@@ -210,6 +218,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     agent: null,
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
+    selfCheck: createSelfCheck(store, { listener, doors }),
     tools: await createTools({
       store,
       listener,

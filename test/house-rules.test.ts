@@ -42,7 +42,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Files whose types alone a room may import; the types of `config/schema.ts` are free to all. */
 const typesOf: Readonly<Record<string, readonly string[]>> = {
   // The commands speak to the running gateway over its API, in the API's own words.
-  cli: ['src/health/line-test.ts', 'src/health/status.ts', 'src/web/operator.ts', 'src/web/config-tools.ts'],
+  cli: [
+    'src/health/line-test.ts',
+    'src/health/self-check.ts',
+    'src/health/status.ts',
+    'src/web/operator.ts',
+    'src/web/config-tools.ts',
+  ],
 };
 
 const topLevel = new Set(

@@ -106,6 +106,12 @@ function createProgram(): Command {
     .option('--json', 'the whole report as JSON')
     .action(async (options) => (await import('./status.ts')).status(options));
 
+  program
+    .command('self-check')
+    .description('have the running gateway call itself by C-ECHO, write to its spool and ask its ledger')
+    .addOption(dataOption())
+    .action(async (options) => (await import('./self-check.ts')).selfCheck(options));
+
   addConfigCommands(program);
   addQueueCommands(program);
   addBandwidthCommands(program);

@@ -4,6 +4,7 @@ import { GantryError, systemErrorCode } from '../base/errors.ts';
 import { Client } from '../base/http-clients.ts';
 import type { ConfigAttemptView, ConfigView } from '../web/config-tools.ts';
 import type { LineReport } from '../health/line-test.ts';
+import type { SelfCheckReport } from '../health/self-check.ts';
 import type { StatusReport } from '../health/status.ts';
 import type {
   BandwidthView,
@@ -36,6 +37,10 @@ export class ControlClient implements AsyncDisposable {
 
   status(): Promise<StatusReport> {
     return this.#get('/status');
+  }
+
+  selfCheck(): Promise<SelfCheckReport> {
+    return this.#get('/self-check');
   }
 
   list(filter: Partial<QueueFilter> = {}): Promise<QueuePage> {

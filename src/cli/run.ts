@@ -6,6 +6,7 @@ import { version } from '../base/version.ts';
 import { formatProblems } from '../config/check.ts';
 import { ConfigRejectedError } from '../config/store.ts';
 import { Gateway } from '../gateway.ts';
+import { startWatchdog } from '../gateway-watchdog.ts';
 import { readConfigFile } from './config-file.ts';
 import { exitCodes } from './exit-codes.ts';
 import { tidyAfterStart } from './lean-process.ts';
@@ -43,8 +44,10 @@ export async function run(options: RunOptions): Promise<void> {
     'accepting associations',
   );
   listenToReload(gateway);
+  const sayStopping = startWatchdog(gateway, log);
   const signal = await stopSignals.asked();
   log.info({ event: 'stopping', signal }, 'finishing associations in flight');
+  await sayStopping();
   await gateway.stop();
   log.info({ event: 'stopped' }, 'stopped');
   process.exit(exitCodes.ok);

@@ -13,9 +13,17 @@ import { type Disk, makeDirectoryDurably, readWholeFile, writeFileDurably } from
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { type Epoch, epochIdBytes } from './envelope.ts';
+import {
+  makeRootKey,
+  type RootKey,
+  type RootKeyPlace,
+  readRootKey,
+  rootKeyBytes,
+  rootKeyMissing,
+} from './root-key.ts';
 import { openSmall, sealSmall } from './small-file.ts';
 
-const keyBytes = 32;
+const keyBytes = rootKeyBytes;
 const wrappedKeyBytes = 72;
 const keystoreBytesMax = 4 * 1024 * 1024;
 const copies = ['keystore-a', 'keystore-b'] as const;
@@ -42,6 +50,8 @@ interface KeyringOptions {
   readonly disk: Disk;
   /** `DATA/keys`. */
   readonly directory: string;
+  /** Where the service manager put credentials; the root key may be one of them. Null or left out: nowhere. */
+  readonly credentials?: string | null;
   readonly clock: Clock;
   readonly log: Log;
   /** False where objects or a ledger are here already: then missing keys are an error, never made anew. */
@@ -55,7 +65,7 @@ interface KeyringOptions {
 export class Keyring {
   readonly signingKey: KeyObject;
   readonly #options: KeyringOptions;
-  readonly #rootKey: Buffer;
+  readonly #rootKey: RootKey;
   #keystore: Keystore;
   #epochs = new Map<string, StoredEpoch>();
   /** Made once: a hash that is given bytes makes a key of them each time. */
@@ -64,7 +74,7 @@ export class Keyring {
   #writing: Promise<void> = Promise.resolve();
   #rotating: Promise<void> | null = null;
 
-  private constructor(options: KeyringOptions, rootKey: Buffer, keystore: Keystore) {
+  private constructor(options: KeyringOptions, rootKey: RootKey, keystore: Keystore) {
     this.#options = options;
     this.#rootKey = rootKey;
     this.#keystore = keystore;
@@ -75,19 +85,23 @@ export class Keyring {
 
   /**
    * Opens the keys of a data directory, or makes them on its first start.
-   * @throws GantryError KEYS_MISSING, KEYS_ROOT_MISSING, KEYS_ROOT_INVALID, KEYS_DAMAGED
+   * @throws GantryError KEYS_MISSING, KEYS_ROOT_MISSING, KEYS_ROOT_INVALID, KEYS_ROOT_DIFFERS, KEYS_DAMAGED
    */
   static async open(options: KeyringOptions): Promise<Keyring> {
     const { disk, directory } = options;
     await makeDirectoryDurably(disk, directory);
     const rootKey = await openRootKey(options);
-    const stored = await readCopies(options, rootKey);
+    const stored = await readCopies(options, rootKey.key);
     if (stored.best === null && !options.mayCreate) throw keysMissing();
     const keystore = stored.best ?? newKeystore();
     const keyring = new Keyring(options, rootKey, keystore);
     if (stored.best === null || !stored.intact) await keyring.#write(() => keystore);
     await keyring.#rotateWhereDue();
     return keyring;
+  }
+
+  get rootKeyPlace(): RootKeyPlace {
+    return this.#rootKey.place;
   }
 
   get boxId(): string {
@@ -182,7 +196,7 @@ export class Keyring {
   #write(change: (keystore: Keystore) => Keystore): Promise<void> {
     const next = this.#writing.then(async () => {
       const keystore = { ...change(this.#keystore), generation: this.#keystore.generation + 1 };
-      const bytes = encodeKeystore(this.#rootKey, keystore);
+      const bytes = encodeKeystore(this.#rootKey.key, keystore);
       for (const copy of copies) {
         await writeFileDurably(this.#options.disk, join(this.#options.directory, copy), bytes);
       }
@@ -199,35 +213,14 @@ export class Keyring {
   }
 }
 
-async function openRootKey(options: KeyringOptions): Promise<Buffer> {
-  const { disk, directory, log } = options;
-  const path = join(directory, 'root.key');
-  const stored = await readWholeFile(disk, path, 1024);
-  if (stored !== null) {
-    if (stored.length !== keyBytes) throw rootKeyInvalid();
-    const facts = await disk.facts(path);
-    if (facts !== null && (facts.mode & 0o077) !== 0) {
-      log.warn(
-        { code: 'KEYS_ROOT_READABLE' },
-        'the root key can be read by other users of this machine: set its mode to 0600',
-      );
-    }
-    return stored;
-  }
+async function openRootKey(options: KeyringOptions): Promise<RootKey> {
+  const { disk, directory, mayCreate } = options;
+  const stored = await readRootKey({ credentials: null, ...options });
+  if (stored !== null) return stored;
   const names = await disk.list(directory);
-  if (copies.some((copy) => names.includes(copy))) {
-    throw new GantryError({
-      code: 'KEYS_ROOT_MISSING',
-      kind: 'permanent',
-      message:
-        'The root key (keys/root.key) is missing, but this data directory has a keystore that needs it.',
-      nextStep: 'Put the root key of this box back. Without it nothing stored here can be read.',
-    });
-  }
-  if (!options.mayCreate) throw keysMissing();
-  const key = randomBytes(keyBytes);
-  await writeFileDurably(disk, path, key);
-  return key;
+  if (copies.some((copy) => names.includes(copy))) throw rootKeyMissing();
+  if (!mayCreate) throw keysMissing();
+  return makeRootKey(disk, directory);
 }
 
 function keysMissing(): GantryError {
@@ -236,15 +229,6 @@ function keysMissing(): GantryError {
     kind: 'permanent',
     message: 'There are stored objects here, but the keys that open them (directory keys/) are missing.',
     nextStep: 'Put the directory keys/ of this box back. Nothing was changed.',
-  });
-}
-
-function rootKeyInvalid(): GantryError {
-  return new GantryError({
-    code: 'KEYS_ROOT_INVALID',
-    kind: 'permanent',
-    message: 'The root key (keys/root.key) is not 32 bytes long.',
-    nextStep: 'Put the root key of this box back from its copy.',
   });
 }
 

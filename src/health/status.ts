@@ -144,7 +144,7 @@ export interface BoxReport {
   /** To be read out on the phone. */
   readonly id: string;
   /** How the key that opens all others is kept, and since when the present day's key is in use. */
-  readonly keys: { readonly rootKey: 'file'; readonly epochSince: string };
+  readonly keys: { readonly rootKey: 'file' | 'credential'; readonly epochSince: string };
 }
 
 /** Something that happened; PHI-free. */

@@ -157,6 +157,13 @@ export class Admission {
   }
 }
 
+/** The gateway itself calls, to see whether it answers: no setting, full house or full disk is to hide that. */
+export function selfAdmitted({ callingAeTitle }: AssociationRequest): AdmissionDecision {
+  const aeTitle = parseAeTitle(callingAeTitle);
+  if (aeTitle === null) return { admitted: false, ...rejections.callingAeTitle, modalityName: null };
+  return { admitted: true, caller: { aeTitle, modalityName: null, priority: 'routine' } };
+}
+
 interface Rejection {
   readonly reject: RejectWords;
   readonly why: Omit<FailureText, 'kind'>;

@@ -1,6 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { SpoolIntake } from '../spool/types.ts';
-import { type Admission, type AdmissionDecision, type Caller, plainAddress } from './admission.ts';
+import {
+  type Admission,
+  type AdmissionDecision,
+  type Caller,
+  plainAddress,
+  selfAdmitted,
+} from './admission.ts';
 import type { Arrival } from './arrival.ts';
 import type { Attempt, AttemptBook, AttemptFacts } from './attempts.ts';
 import type { AssociationRequest } from './associate-request.ts';
@@ -21,6 +27,7 @@ import { type GateHost, PduGate } from './pdu-gate.ts';
 import type { RefusalBook, RefusalKind } from './refusals.ts';
 import { commandForLibrary, unofferedResponse } from './rewritten-commands.ts';
 import { IntakeScp, type LibraryAssociation } from './scp.ts';
+import type { SelfCalls } from './self-calls.ts';
 import type { Slots } from './slots.ts';
 import { type StoreAnswer, StoreOperation } from './store.ts';
 import type { Tally } from './tally.ts';
@@ -38,6 +45,7 @@ export interface House {
   readonly associations: Slots;
   /** Connections without an association. */
   readonly idleConnections: Slots;
+  readonly selfCalls: SelfCalls;
 }
 
 /** Who may come and what is stored, as configured when the connection was opened. */
@@ -86,6 +94,8 @@ export class IntakeAssociation implements GateHost {
   #request: AssociationRequest | null = null;
   #decision: AdmissionDecision | null = null;
   #caller: Caller | null = null;
+  /** It is the gateway itself that calls: nobody to be counted, listed or given a slot. */
+  #isSelf = false;
   #scp: IntakeScp | null = null;
   #contexts: ReadonlyMap<number, AcceptedContext> = new Map();
   #operation: Operation = noOperation;
@@ -153,8 +163,9 @@ export class IntakeAssociation implements GateHost {
   }
 
   associationRequested(request: AssociationRequest): void {
-    const { spool, clock, associations } = this.#house;
+    const { spool, clock, associations, selfCalls } = this.#house;
     this.#request = request;
+    this.#isSelf = selfCalls.includes(request.callingAeTitle);
     const occupancy = {
       associations: associations.taken,
       associationsMax: associations.max,
@@ -162,13 +173,10 @@ export class IntakeAssociation implements GateHost {
       fromPeerMax: associations.perPeerMax,
     };
     const secured = this.#tls === null ? null : { peer: this.#tls, now: clock.now() };
-    this.#decision = this.#rules.admission.decide(
-      request,
-      this.#address,
-      spool.intakeGate(),
-      occupancy,
-      secured,
-    );
+    const { admission } = this.#rules;
+    this.#decision = this.#isSelf
+      ? selfAdmitted(request)
+      : admission.decide(request, this.#address, spool.intakeGate(), occupancy, secured);
     this.#scp = new IntakeScp(this.#gate, {
       associationRequested: (association) => this.#decide(association),
       storeRequested: (answer) => {
@@ -194,12 +202,12 @@ export class IntakeAssociation implements GateHost {
     this.#operation = noOperation;
     this.#messageUnderWay = true;
     if (isAnswerless(command.CommandField)) return undefined;
-    this.#house.tally.heard(caller);
+    if (!this.#isSelf) this.#house.tally.heard(caller);
     if (command.CommandField === commandFields.storeRequest) {
       return this.#beginStore(contextId, command, context, caller);
     }
     if (command.CommandField === commandFields.echoRequest && !command.hasDataSet) {
-      this.#house.tally.echoes += 1;
+      if (!this.#isSelf) this.#house.tally.echoes += 1;
       this.#scp?.command(contextId, commandForLibrary(command));
     } else {
       this.#operation = { kind: 'refused', contextId, command };
@@ -274,14 +282,17 @@ export class IntakeAssociation implements GateHost {
     }
     this.#contexts = contexts;
     this.#caller = decision.caller;
-    const refused = refusedServices(request, answers);
+    if (!this.#isSelf) this.#settleIn(refusedServices(request, answers));
+    this.#gate.accept(contexts.keys());
+    association.setMaxPduLength(limits.pduBytesAnnounced);
+    this.#scp?.sendAssociationAccept();
+  }
+
+  #settleIn(refused: AttemptFacts['why']): void {
     if (refused !== null) this.#record('refused service', refused);
     this.#noteAttempt('accepted', refused);
     this.#leave();
     this.#leave = this.#house.associations.take(this.#address);
-    this.#gate.accept(contexts.keys());
-    association.setMaxPduLength(limits.pduBytesAnnounced);
-    this.#scp?.sendAssociationAccept();
   }
 
   #beginStore(
@@ -349,6 +360,7 @@ export class IntakeAssociation implements GateHost {
   }
 
   #recordEnd(fault: Fault): void {
+    if (this.#isSelf) return;
     if (this.#decision === null) this.#noteAttempt('closed', fault);
     if (this.#caller === null) return this.#record(fault.abort === null ? 'closed' : 'aborted', fault);
     const harmless = this.#messageUnderWay ? undefined : harmlessAtRest.get(fault);

@@ -17,6 +17,7 @@ import {
   intakeTimerDefaults,
 } from './options.ts';
 import { type Refusal, RefusalBook } from './refusals.ts';
+import { type SelfCall, SelfCalls } from './self-calls.ts';
 import { Slots } from './slots.ts';
 import { type SenderTally, Tally } from './tally.ts';
 
@@ -87,6 +88,7 @@ export class IntakeListener implements Doorway {
       tally: new Tally(deps.clock),
       associations: new Slots(limits.associationsMax, limits.associationsPerPeerMax),
       idleConnections: new Slots(limits.idleConnectionsMax, limits.idleConnectionsPerPeerMax),
+      selfCalls: new SelfCalls(),
     };
     this.#rules = this.#compile(options);
   }
@@ -180,6 +182,17 @@ export class IntakeListener implements Doorway {
   /** Calls back at each attempt from now on. @returns ends it */
   followAttempts(follower: (attempt: Attempt, localPort: number) => void): () => void {
     return this.#house.attempts.follow(follower);
+  }
+
+  /** For one call of the gateway to itself; dispose of it afterwards. */
+  expectSelf(): SelfCall {
+    return this.#house.selfCalls.expect();
+  }
+
+  /** No further connection is let in before another one ends. */
+  get isFull(): boolean {
+    const { idleConnections } = this.#house;
+    return idleConnections.taken >= idleConnections.max;
   }
 
   stats(): IntakeStats {

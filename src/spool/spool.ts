@@ -293,6 +293,9 @@ export class Spool implements SpoolIntake, SpoolForward, SpoolProof {
     return this.#volume.report();
   }
 
+  /** See {@link Volume.probe}. */
+  readonly probe = () => this.#volume.probe();
+
   /** Deliveries in order of admission. @param after the last delivery of the page before, or null */
   entries(filter: QueueFilter, after: DeliveryKey | null, entriesMax: number): Promise<QueueEntry[]> {
     return this.#db.call('entries', filter, after, entriesMax);

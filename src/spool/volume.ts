@@ -8,6 +8,7 @@ import type { IntakeGate } from './types.ts';
 const lookMs = 1000;
 const selfTestMs = 5000;
 const selfTestBytes = 65_536;
+const probeBytes = 4096;
 const markerName = 'volume.json';
 /** Inodes kept back, where the file system counts them. */
 const reserveFiles = 1000;
@@ -145,6 +146,33 @@ export class Volume {
     if (state === 'ok') return { open: true };
     if (state === 'suspect' && this.#suspect !== null) return { open: false, reason: this.#suspect };
     return { open: false, reason: state === 'full' ? fullReason : missingReason };
+  }
+
+  /**
+   * Writes a few bytes durably, as an object is written. A failure closes intake, as any other failed write.
+   * @returns why nothing can be stored just now, or null
+   */
+  async probe(): Promise<Reason | null> {
+    const gate = this.gate();
+    if (!gate.open) return gate.reason;
+    const { disk, directory } = this.#options;
+    const path = join(directory, 'write-probe');
+    try {
+      await disk.remove(path);
+      const file = await disk.createFile(path);
+      try {
+        await file.write([randomBytes(probeBytes)], 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await disk.remove(path);
+      return null;
+    } catch (error) {
+      const { code, message } = spoolError(error);
+      if (code === 'SPOOL_IO') this.markSuspect(error);
+      return { code, words: message };
+    }
   }
 
   #hasRoom(): boolean {

@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { SelfCheckReport } from '../health/self-check.ts';
 import type { AuditedAction } from './audit-log.ts';
 import { deliveryStateViews, type Operator, type Selection } from './operator.ts';
 import { sendProblem, sendThrown } from './problem.ts';
@@ -19,6 +20,7 @@ export interface ControlServerOptions {
   readonly status: StatusSource;
   readonly tools: Pick<Tools, 'bundle' | 'destinations' | 'config'>;
   readonly auth: ConsoleAuth;
+  readonly selfCheck: () => Promise<SelfCheckReport>;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
   readonly log: Log;
@@ -119,6 +121,7 @@ export class ControlServer {
     const { operator, status, tools } = this.#options;
     const { bundle } = tools;
     app.get('/status', () => status.current());
+    app.get('/self-check', () => this.#options.selfCheck());
     app.get('/queue', (request) => {
       const query = parse(queueQuery, request.query);
       const { limit } = query;

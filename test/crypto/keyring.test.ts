@@ -16,7 +16,7 @@ function clockAt(start: number) {
 
 function open(
   data: string,
-  over: { clock?: ReturnType<typeof clockAt>; disk?: Disk; mayCreate?: boolean } = {},
+  over: { clock?: ReturnType<typeof clockAt>; disk?: Disk; mayCreate?: boolean; credentials?: string } = {},
 ) {
   return Keyring.open({
     disk: over.disk ?? nodeDisk,
@@ -24,6 +24,7 @@ function open(
     clock: over.clock ?? clockAt(1_000_000),
     log: silentLog,
     mayCreate: over.mayCreate ?? true,
+    credentials: over.credentials ?? null,
   });
 }
 
@@ -38,6 +39,33 @@ describe('keyring', () => {
     for (const name of readdirSync(join(data.path, 'keys'))) {
       expect(statSync(join(data.path, 'keys', name)).mode & 0o077, name).toBe(0);
     }
+  });
+
+  it('takes the root key from a credential, and then needs no file', async () => {
+    using data = temporaryDirectory();
+    using credentials = temporaryDirectory();
+    const first = await open(data.path);
+    expect(first.rootKeyPlace).toBe('file');
+    const file = join(data.path, 'keys', 'root.key');
+    const credential = join(credentials.path, 'gantry-root-key');
+    copyFileSync(file, credential);
+    expect((await open(data.path, { credentials: credentials.path })).rootKeyPlace).toBe('credential');
+    rmSync(file);
+    const again = await open(data.path, { credentials: credentials.path, mayCreate: false });
+    expect(again.boxId).toBe(first.boxId);
+    expect(readdirSync(join(data.path, 'keys'))).not.toContain('root.key');
+    await expect(open(data.path)).rejects.toMatchObject({ code: 'KEYS_ROOT_MISSING' });
+    writeFileSync(file, Buffer.alloc(32, 1));
+    const differs = { code: 'KEYS_ROOT_DIFFERS' };
+    await expect(open(data.path, { credentials: credentials.path })).rejects.toMatchObject(differs);
+  });
+
+  it('makes no key of its own where the credential is there from the first start', async () => {
+    using data = temporaryDirectory();
+    using credentials = temporaryDirectory();
+    writeFileSync(join(credentials.path, 'gantry-root-key'), Buffer.alloc(32, 7));
+    await open(data.path, { credentials: credentials.path });
+    expect(readdirSync(join(data.path, 'keys'))).toEqual(['keystore-a', 'keystore-b']);
   });
 
   it('has the epoch in both copies on disk before it hands it out', async () => {

@@ -7,6 +7,7 @@ import type { ObjectId } from '../../src/spool/types.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
 import { admit, openSpool, testInstance } from '../fixtures/open-spool.ts';
+import { diskError, hookedDisk } from '../fixtures/hooked-disk.ts';
 import { flipBit, storedObjects, vanish } from '../fixtures/stored-objects.ts';
 
 /* Ways in which an acknowledged object could be lost after all, each of them closed. */
@@ -276,5 +277,23 @@ describe('an object that could not be read when it was found', () => {
     expect(await states(third.spool)).toEqual(['cloud queued']);
     expect((await third.spool.counts()).totals).toMatchObject({ received: 1, held: 0 });
     await third.stop();
+  });
+});
+
+describe('a probe', () => {
+  it('writes as an image would be written, and closes intake where that fails', async () => {
+    using data = temporaryDirectory();
+    let broken = false;
+    const disk = hookedDisk({
+      write: ({ path }, go) =>
+        broken && path.endsWith('write-probe') ? Promise.reject(diskError('EIO')) : go(),
+    });
+    const { spool, stop } = await openSpool(data.path, { disk });
+    expect(await spool.probe()).toBeNull();
+    broken = true;
+    expect(await spool.probe()).toMatchObject({ code: 'SPOOL_IO' });
+    expect(spool.intakeGate()).toMatchObject({ open: false, reason: { code: 'SPOOL_SUSPECT' } });
+    expect(await spool.probe()).toMatchObject({ code: 'SPOOL_SUSPECT' });
+    await stop();
   });
 });

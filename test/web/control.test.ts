@@ -11,7 +11,7 @@ import type { QueueEntry } from '../../src/spool/types.ts';
 import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { ControlServer } from '../../src/web/control.ts';
 import type { Operator, QueueEntryView } from '../../src/web/operator.ts';
-import { noTools, SettableStatus } from './harness.ts';
+import { noConsole, SettableStatus } from './harness.ts';
 import { workingReport } from './reports.ts';
 
 const objectId = '0123456789abcdef0123456789abcdef';
@@ -84,7 +84,7 @@ function createControl(): ControlServer {
   const auth = { reset: async () => 'ABCD-EFGH', makeCode: (name: string) => `code for ${name}` };
   const audit = async (action: AuditedAction) => void audited.push(action);
   const status = new SettableStatus(workingReport);
-  return new ControlServer({ path, operator, status, tools: noTools, auth, audit, log: silentLog });
+  return new ControlServer({ ...noConsole, path, operator, status, auth, audit, log: silentLog });
 }
 
 beforeEach(async () => {

@@ -96,4 +96,5 @@ export const noConsole = {
   tools: noTools,
   auth: { reset: () => Promise.resolve(''), makeCode: () => '' },
   audit: () => Promise.resolve(),
+  selfCheck: notAsked,
 };
