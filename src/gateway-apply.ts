@@ -10,6 +10,7 @@ import { ApplyRefusal } from './config/remote/apply-failures.ts';
 import type { Config } from './config/schema.ts';
 import type { Rooms } from './gateway.ts';
 import type { Destination } from './gateway-destination.ts';
+import { checkNotify, checkRemote } from './gateway-dry-run.ts';
 import { makeDestination } from './gateway-destinations.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { dicomCertificate, ownCertificate, webCertificate } from './gateway-own-certificate.ts';
@@ -37,6 +38,8 @@ export function createApplyPorts(store: Store, rooms: Rooms, web: Web): ApplyPor
       await checkCertificates(store, config);
       checkCallers(store, rooms, config);
       await checkDestinations(store, now, config, before);
+      await checkNotify(now, config);
+      if (store.remote.value.enrolment !== null) await checkRemote(now, config, rooms.channels());
     },
     look: () => lookAt(store, rooms, web),
     follow: (config) => live().follow(config),

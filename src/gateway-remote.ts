@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { writeFileDurably } from './base/disk.ts';
 import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
-import { WeeklyWindows } from './base/weekly-windows.ts';
 import { Channels } from './config/remote/channels/channels.ts';
 import { configSchemaVersion } from './config/schema-version.ts';
 import type { Config } from './config/schema.ts';
@@ -12,12 +11,10 @@ import { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
 import type { BoxFacts } from './config/remote/report.ts';
+import { applyWindows } from './gateway-central.ts';
 import type { Rooms } from './gateway.ts';
 import type { Store } from './gateway-store.ts';
 import type { StatusReport } from './health/status.ts';
-
-/** When changes that are to wait for it are made, by the clock of the site: at night. */
-const window = { days: '*', from: '20:00', to: '05:00' };
 
 /** The hand of central IT on this box, until the stack ends it. */
 export function startAgent(
@@ -46,7 +43,7 @@ export function startAgent(
         return config;
       },
       enrolled: async () => rooms.live?.follow(store.current.config),
-      inWindow: (now) => new WeeklyWindows([window], store.current.config.site.timeZone).openAt(now) !== null,
+      inWindow: (now) => applyWindows(store.current.config).openAt(now) !== null,
     },
   });
   stack.defer(() => agent.stop());
@@ -56,6 +53,7 @@ export function startAgent(
 /** The ways to central IT, as far as this box belongs to a fleet. */
 export function startChannels(
   store: Store,
+  rooms: Rooms,
   agent: RemoteAgent,
   stack: AsyncDisposableStack,
 ): Promise<LivePart> {
@@ -75,7 +73,11 @@ export function startChannels(
       ownCertificate: () => Promise.resolve(null),
       log: store.log,
     });
-    return () => channels.stop();
+    rooms.channels = () => channels.states();
+    return async () => {
+      rooms.channels = () => [];
+      await channels.stop();
+    };
   });
 }
 

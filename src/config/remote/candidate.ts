@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigPath, RawDocument } from '../store.ts';
+import type { LocalSetting } from '../document-remote.ts';
 import { parseConfig } from '../schema.ts';
 import type { Candidate } from './apply.ts';
 import { ApplyRefusal } from './apply-failures.ts';
@@ -15,6 +16,11 @@ interface CandidateFacts {
   readonly changes: readonly ConfigPath[];
   /** The desired document with its secrets where the gateway reads them. */
   readonly secrets: () => Promise<RawDocument>;
+}
+
+/** What it is called where central IT says what may be set on a box. */
+function settingOf([section, name]: ConfigPath): LocalSetting {
+  return section === 'modalities' ? section : `site.${name}`;
 }
 
 /** JSON pointer (RFC 6901) of an entry. */
@@ -39,9 +45,11 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
   const pure = parseConfig(wanted);
   if (!pure.ok) throw invalid('CONFIG_INVALID', pure.problems);
   const cleared = new Set(desired.clearOverrides ?? []);
+  const { localSettings } = pure.config.remote;
   const changes = facts.changes.filter(
     (path) =>
       !cleared.has(pointerOf(path)) &&
+      localSettings.includes(settingOf(path)) &&
       entryOf(facts.current, path) !== undefined &&
       !isDeepStrictEqual(entryOf(facts.current, path), entryOf(wanted, path)),
   );
@@ -61,6 +69,7 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
     changes,
     sha256: facts.sha256,
     generation: desired.generation,
+    via: facts.via,
     confirmMs: desired.apply.confirmWithinSeconds * 1000,
     // A stick is no line that could be lost.
     confirmedBy: facts.via === 'usb' ? null : facts.via,
