@@ -8,9 +8,9 @@ import { loadCredentials } from './base/tls-credentials.ts';
 import type { ApplyPorts, Looks } from './config/remote/apply.ts';
 import { ApplyRefusal } from './config/remote/apply-failures.ts';
 import type { Config } from './config/schema.ts';
+import { type SealedByName, sealedFor } from './config/secrets.ts';
 import type { Rooms } from './gateway.ts';
 import type { Destination } from './gateway-destination.ts';
-import { checkNotify, checkRemote } from './gateway-dry-run.ts';
 import { makeDestination } from './gateway-destinations.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { dicomCertificate, ownCertificate, webCertificate } from './gateway-own-certificate.ts';
@@ -31,15 +31,13 @@ export function createApplyPorts(store: Store, rooms: Rooms, web: Web): ApplyPor
   };
   return {
     plan: (config) => live().plan(config),
-    dryRun: async (config, before) => {
+    dryRun: async (config, before, sealed) => {
       const { config: now } = store.current;
       checkReserve(store, config);
       await checkPorts(now, config);
       await checkCertificates(store, config);
       checkCallers(store, rooms, config);
-      await checkDestinations(store, now, config, before);
-      await checkNotify(now, config);
-      if (store.remote.value.enrolment !== null) await checkRemote(now, config, rooms.channels());
+      await checkDestinations(store, now, { config, sealed }, before);
     },
     look: () => lookAt(store, rooms, web),
     follow: (config) => live().follow(config),
@@ -163,15 +161,24 @@ function checkCallers({ clock }: Store, { listener }: Rooms, config: Config): vo
 }
 
 /** @throws ApplyRefusal APPLY_DESTINATION where one fails with the new settings, and did not before */
-async function checkDestinations(store: Store, now: Config, config: Config, before: Looks): Promise<void> {
-  const settings = (from: Config, name: string) => [from.destinations[name], from.intake.aeTitle];
+async function checkDestinations(
+  store: Store,
+  now: Config,
+  { config, sealed }: { readonly config: Config; readonly sealed: SealedByName },
+  before: Looks,
+): Promise<void> {
+  const sealedNow = store.configStore.sealed();
+  const settings = (from: Config, name: string, its: SealedByName) => {
+    const entry = from.destinations[name];
+    return [entry, from.intake.aeTitle, sealedFor(entry, its)];
+  };
   const changed = Object.keys(config.destinations).filter(
-    (name) => !isDeepStrictEqual(settings(now, name), settings(config, name)),
+    (name) => !isDeepStrictEqual(settings(now, name, sealedNow), settings(config, name, sealed)),
   );
   await Promise.all(
     changed.map(async (name) => {
       const wasBad = Object.hasOwn(now.destinations, name) && (before[lookName(name)] ?? null) !== null;
-      const destination = makeDestination(name, config, store);
+      const destination = makeDestination(name, config, { ...store, secrets: store.secrets.of(sealed) });
       let code: string | null;
       try {
         code = await faultOf(destination);

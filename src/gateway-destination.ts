@@ -3,6 +3,7 @@ import { createDimseClient } from './archive/dimse.ts';
 import { createFolderClient } from './archive/folder.ts';
 import type { ArchiveClient } from './archive/port.ts';
 import type { Clock } from './base/clock.ts';
+import type { SealedSecrets } from './base/sealed-secrets.ts';
 import type { Log } from './base/log.ts';
 import type { DestinationConfig } from './config/schema.ts';
 import { Bandwidth, unlimited } from './forward/bandwidth.ts';
@@ -20,6 +21,7 @@ interface DestinationParts {
   readonly log: Log;
   readonly site: SiteFacts;
   readonly pauses: PauseBook;
+  readonly secrets: SealedSecrets;
 }
 
 /** What a destination needs to know of the box. */
@@ -40,9 +42,12 @@ interface Kind {
 }
 
 /** What is different from one type of destination to another. */
-function kindOf(config: DestinationConfig, clock: Clock, site: SiteFacts): Kind {
+function kindOf(
+  config: DestinationConfig,
+  { clock, site, secrets: sealed }: Pick<DestinationParts, 'clock' | 'site' | 'secrets'>,
+): Kind {
   if (config.type === 'stow') {
-    return { client: createDicomWebClient({ ...config, clock }), work: config, proof: config };
+    return { client: createDicomWebClient({ ...config, clock, sealed }), work: config, proof: config };
   }
   if (config.type === 'dimse') {
     const callingAeTitle = config.callingAeTitle ?? site.aeTitle;
@@ -69,15 +74,12 @@ export class Destination {
   readonly #since = new Since();
   readonly #pauses: PauseBook;
 
-  constructor(
-    name: string,
-    config: DestinationConfig,
-    { spool, clock, log, site, pauses }: DestinationParts,
-  ) {
+  constructor(name: string, config: DestinationConfig, parts: DestinationParts) {
+    const { spool, clock, log, site, pauses } = parts;
     this.name = name;
     this.config = config;
     this.#pauses = pauses;
-    const { client, work, proof } = kindOf(config, clock, site);
+    const { client, work, proof } = kindOf(config, parts);
     this.client = client;
     const shared = { client: this.client, spool, clock, log: log.child({ destination: name }) };
     const bandwidth = new Bandwidth(

@@ -1,8 +1,11 @@
-import type { Config } from './config/schema.ts';
 import { isDeepStrictEqual } from 'node:util';
+import type { SealedSecrets } from './base/sealed-secrets.ts';
+import type { Config } from './config/schema.ts';
 import { Destination } from './gateway-destination.ts';
 import type { LivePart } from './gateway-live.ts';
 import { type Store, settingsOf } from './gateway-store.ts';
+
+type MakeParts = Pick<Store, 'spool' | 'clock' | 'log' | 'pauses'> & { readonly secrets: SealedSecrets };
 
 /** All destinations at work. The list is one and the same for who holds it, and changes with the configuration. */
 export class Destinations {
@@ -23,7 +26,8 @@ export class Destinations {
   part(): LivePart {
     return {
       name: 'destinations',
-      settings: (config) => Object.keys(config.destinations).map((name) => [name, settings(name, config)]),
+      settings: (config) =>
+        Object.keys(config.destinations).map((name) => [name, settings(name, config, this.#store)]),
       change: (config) => this.#change(config),
     };
   }
@@ -31,7 +35,8 @@ export class Destinations {
   async #change(config: Config): Promise<void> {
     const names = Object.keys(config.destinations);
     const stays = ({ name }: Destination): boolean =>
-      names.includes(name) && isDeepStrictEqual(this.#settings.get(name), settings(name, config));
+      names.includes(name) &&
+      isDeepStrictEqual(this.#settings.get(name), settings(name, config, this.#store));
     const going = this.list.filter((one) => !stays(one));
     await Promise.all(going.map((one) => one.stop()));
     for (const one of going) {
@@ -47,19 +52,23 @@ export class Destinations {
     const one = makeDestination(name, config, this.#store);
     one.start();
     this.list.push(one);
-    this.#settings.set(name, settings(name, config));
+    this.#settings.set(name, settings(name, config, this.#store));
   }
 }
 
-function settings(name: string, { destinations, intake, site }: Config) {
-  return [destinations[name], intake.aeTitle, site.timeZone];
+function settings(name: string, { destinations, intake, site }: Config, { secrets }: Store) {
+  const entry = destinations[name];
+  return [entry, intake.aeTitle, site.timeZone, secrets.versionsFor(entry)];
 }
 
 /** Not started yet. */
-export function makeDestination(name: string, config: Config, store: Store): Destination {
-  const { spool, clock, log, pauses } = store;
+export function makeDestination(
+  name: string,
+  config: Config,
+  { spool, clock, log, pauses, secrets }: MakeParts,
+): Destination {
   const site = { aeTitle: config.intake.aeTitle, timeZone: config.site.timeZone };
   const entry = config.destinations[name];
   if (entry === undefined) throw new Error('a destination that is not configured');
-  return new Destination(name, entry, { spool, clock, log, site, pauses });
+  return new Destination(name, entry, { spool, clock, log, site, pauses, secrets });
 }

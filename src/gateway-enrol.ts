@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import type { Log } from './base/log.ts';
 import { boxName, type FleetName } from './config/remote/documents.ts';
-import { BoxIdentity, identityBytesMax } from './config/remote/enrolment.ts';
 import { configSchemaVersion } from './config/schema-version.ts';
-import { SealedFile } from './crypto/sealed-file.ts';
-import { openStore, type Store } from './gateway-store.ts';
+import { openIdentity } from './gateway-secrets.ts';
+import { openStore } from './gateway-store.ts';
 
 /** A box whose gateway is not running asks to belong to a fleet. @throws GantryError as opening its data does */
 export async function requestEnrolment(
@@ -33,10 +31,4 @@ export async function acceptEnrolment(
   await store.remote.enrol({ fleet: checked.fleet, device, trust, enrolledAt: store.clock.now() });
   await identity.close();
   return checked.fleet;
-}
-
-function openIdentity({ disk, keyring, dataDirectory }: Store): Promise<BoxIdentity> {
-  const path = join(dataDirectory, 'config', 'identity');
-  const place = { path, purpose: 'identity', bytesMax: identityBytesMax };
-  return BoxIdentity.open(new SealedFile(disk, keyring, place));
 }

@@ -5,6 +5,7 @@ import { faultText } from './archive/client-fault.ts';
 import { probeFolder } from './archive/folder-probe.ts';
 import { type LineTarget, probeConnection, probeMsMax, probeProxy } from './archive/line-probe.ts';
 import type { Note } from './base/note.ts';
+import type { SealedSecrets } from './base/sealed-secrets.ts';
 import type { Destination } from './gateway-destination.ts';
 import { openNote, type Store } from './gateway-store.ts';
 import { type LineReport, testFolder, testLine } from './health/line-test.ts';
@@ -43,7 +44,7 @@ export class LineTester {
     const faultWords = (code: string) => faultText(code).words;
     if (config.type === 'folder')
       return testFolder({ destination: name, probe: () => probeFolder(config.path), faultWords });
-    const target = targetOf(config);
+    const target = targetOf(config, this.#store.secrets);
     const known = this.#issuers.value;
     const { issuer, ...report } = await testLine({
       destination: name,
@@ -76,13 +77,16 @@ export class LineTester {
   }
 }
 
-function targetOf(config: Exclude<Destination['config'], { type: 'folder' }>): LineTarget {
+function targetOf(
+  config: Exclude<Destination['config'], { type: 'folder' }>,
+  sealed: SealedSecrets,
+): LineTarget {
   if (config.type === 'dimse') {
-    return { host: config.host, port: config.port, tls: config.tls, proxy: null };
+    return { host: config.host, port: config.port, tls: config.tls, proxy: null, sealed };
   }
   const { caFile, auth, clientCertificate, proxy, url } = config;
   const files = { caFile, clientCertificate: auth.type === 'mtls' ? auth : clientCertificate };
-  return { ...placeOf(url), tls: url.startsWith('https:') ? files : null, proxy };
+  return { ...placeOf(url), tls: url.startsWith('https:') ? files : null, proxy, sealed };
 }
 
 function placeOf(url: string): { host: string; port: number } {

@@ -10,7 +10,7 @@ export async function startNotifier(
   status: () => Promise<StatusReport>,
 ): Promise<(() => Promise<void>) | null> {
   const { notify, site } = store.current.config;
-  const channels = noticeChannels(notify);
+  const channels = noticeChannels(notify, store.secrets);
   if (channels.length === 0) return null;
   const { clock, log } = store;
   const note = await openNote(store, 'told', toldNote);

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from './base/disk.ts';
 import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
+import { WeeklyWindows } from './base/weekly-windows.ts';
 import { Channels } from './config/remote/channels/channels.ts';
 import { configSchemaVersion } from './config/schema-version.ts';
 import type { Config } from './config/schema.ts';
@@ -11,10 +11,12 @@ import { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
 import type { BoxFacts } from './config/remote/report.ts';
-import { applyWindows } from './gateway-central.ts';
 import type { Rooms } from './gateway.ts';
 import type { Store } from './gateway-store.ts';
 import type { StatusReport } from './health/status.ts';
+
+/** When changes that are to wait for it are made, by the clock of the site: at night. */
+const window = { days: '*', from: '20:00', to: '05:00' };
 
 /** The hand of central IT on this box, until the stack ends it. */
 export function startAgent(
@@ -38,12 +40,9 @@ export function startAgent(
       clockTrusted: async () => (await status()).clock.trusted !== false,
       allowed: () => allowedCommands(store),
       command: (command) => carryOut(store, rooms, command),
-      secrets: async ({ config, sealed }) => {
-        if (Object.keys(sealed).length > 0) throw noSealedSecrets();
-        return config;
-      },
+      openSecret: (name, sealed) => store.secrets.open(name, sealed),
       enrolled: async () => rooms.live?.follow(store.current.config),
-      inWindow: (now) => applyWindows(store.current.config).openAt(now) !== null,
+      inWindow: (now) => new WeeklyWindows([window], store.current.config.site.timeZone).openAt(now) !== null,
     },
   });
   stack.defer(() => agent.stop());
@@ -53,13 +52,17 @@ export function startAgent(
 /** The ways to central IT, as far as this box belongs to a fleet. */
 export function startChannels(
   store: Store,
-  rooms: Rooms,
   agent: RemoteAgent,
   stack: AsyncDisposableStack,
 ): Promise<LivePart> {
   const about = {
     name: 'line to central IT',
-    settings: ({ remote }: Config) => [remote, agent.enrolment?.fleet, agent.enrolment?.device],
+    settings: ({ remote }: Config) => [
+      remote,
+      agent.enrolment?.fleet,
+      agent.enrolment?.device,
+      store.secrets.versionsFor(remote),
+    ],
   };
   return replaceable(about, store.current.config, stack, async ({ remote }) => {
     const { enrolment } = agent;
@@ -69,15 +72,11 @@ export function startChannels(
       agent,
       fleet,
       device,
-      readText: (path) => readFile(path, 'utf8'),
+      readText: (place) => store.secrets.readText(place),
       ownCertificate: () => Promise.resolve(null),
       log: store.log,
     });
-    rooms.channels = () => channels.states();
-    return async () => {
-      rooms.channels = () => [];
-      await channels.stop();
-    };
+    return () => channels.stop();
   });
 }
 
@@ -123,13 +122,4 @@ async function carryOut(store: Store, { tools, operator }: Rooms, command: Fleet
   const packed = await tools.bundle.pack();
   await writeFileDurably(store.disk, join(store.dataDirectory, 'support-bundle.tar.gz'), packed);
   return `A support bundle of ${packed.length} bytes lies on the box: support-bundle.tar.gz in its data directory.`;
-}
-
-function noSealedSecrets(): GantryError {
-  return new GantryError({
-    code: 'FLEET_SECRET_UNREADABLE',
-    kind: 'permanent',
-    message: 'The configuration brings sealed secrets, and this box has no key to open them.',
-    nextStep: 'Enrol the box anew, so that central IT learns its sealing key.',
-  });
 }

@@ -17,6 +17,7 @@ import { PauseBook, pauseNote } from './forward/pause-book.ts';
 import { Router } from './forward/routes.ts';
 import type { RejectionReport } from './health/status.ts';
 import { Codec } from './gateway-codec.ts';
+import { SecretBook } from './gateway-secrets.ts';
 import { FileReceiptStore } from './proof/receipt-store.ts';
 import { dataUnusable, lockDataDirectory } from './spool/data-lock.ts';
 import { holdsData } from './spool/recovery.ts';
@@ -64,6 +65,8 @@ export interface Store {
   readonly codec: Codec;
   readonly receipts: FileReceiptStore;
   readonly pauses: PauseBook;
+  /** Secrets that came sealed with the configuration. */
+  readonly secrets: SecretBook;
   readonly recentLog: () => readonly string[];
 }
 
@@ -125,6 +128,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   const receipts = new FileReceiptStore(disk, keyring, join(dataDirectory, 'receipts'));
   const notes = { disk, keyring, dataDirectory, log };
   const pauses = new PauseBook(await openNote(notes, 'paused', pauseNote));
+  const secrets = new SecretBook({ disk, keyring, dataDirectory, configStore, remote });
   return {
     dataDirectory,
     disk,
@@ -141,6 +145,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     codec,
     receipts,
     pauses,
+    secrets,
     recentLog,
   };
 }

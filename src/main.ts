@@ -3,4 +3,4 @@
 import './cli/process-setup.ts';
 import { runCommandLine } from './cli/command-line.ts';
 
-void runCommandLine(process.argv);
+await runCommandLine(process.argv);

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import type { AuthConfig } from '../config/schema.ts';
 import { ClientFault } from './client-fault.ts';
 import type { Credentials, RequestToSign } from './credentials.ts';
@@ -17,20 +18,29 @@ export class AwsSignature implements Credentials {
   readonly #auth: Extract<AuthConfig, { type: 'aws-sigv4' }>;
   readonly #host: string;
   readonly #clock: Clock;
+  readonly #sealed: SealedSecrets;
 
   constructor(
     auth: Extract<AuthConfig, { type: 'aws-sigv4' }>,
-    { origin, clock }: { readonly origin: string; readonly clock: Clock },
+    {
+      origin,
+      clock,
+      sealed,
+    }: { readonly origin: string; readonly clock: Clock; readonly sealed: SealedSecrets },
   ) {
     this.#auth = auth;
     this.#host = new URL(origin).host;
     this.#clock = clock;
+    this.#sealed = sealed;
   }
 
   /** @throws ClientFault AWS_CREDENTIALS_FILE_UNREADABLE, AWS_CREDENTIALS_FILE_INVALID */
   async headers({ method, path, headers }: RequestToSign): Promise<Record<string, string>> {
     const { credentialsFile, credentialsProfile } = this.#auth;
-    const text = await readSecretText(credentialsFile, 'AWS_CREDENTIALS_FILE_UNREADABLE');
+    const text = await readSecretText(
+      { place: credentialsFile, sealed: this.#sealed },
+      'AWS_CREDENTIALS_FILE_UNREADABLE',
+    );
     const key = awsKeyOf(text, credentialsProfile);
     if (key === null) throw new ClientFault('AWS_CREDENTIALS_FILE_INVALID', { file: credentialsFile });
     const payloadHash = 'UNSIGNED-PAYLOAD';

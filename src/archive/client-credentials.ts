@@ -1,6 +1,7 @@
 import type { AuthConfig } from '../config/schema.ts';
 import { httpBasic } from './http-basic.ts';
 import type { TokenRequest } from './oauth-token.ts';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import { readSecretFile } from './secret-file.ts';
 
 /**
@@ -10,9 +11,10 @@ import { readSecretFile } from './secret-file.ts';
  */
 export async function clientCredentials(
   auth: Extract<AuthConfig, { type: 'oauth2' }>,
+  sealed: SealedSecrets,
 ): Promise<TokenRequest> {
   const { tokenUrl, clientId, clientSecretFile, scope, audience } = auth;
-  const secret = await readSecretFile(clientSecretFile, 'CLIENT_SECRET_FILE_UNREADABLE');
+  const secret = await readSecretFile({ place: clientSecretFile, sealed }, 'CLIENT_SECRET_FILE_UNREADABLE');
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   if (scope !== null) form.set('scope', scope);
   if (audience !== null) form.set('audience', audience);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { buildConnector as UndiciConnector, Dispatcher } from 'undici';
 import { buildConnector, Pool } from '../base/http-clients.ts';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import type { ProxyConfig } from '../config/schema.ts';
 import { ClientFault, faultCode } from './client-fault.ts';
 import { httpBasic } from './http-basic.ts';
@@ -13,6 +14,8 @@ type Connector = UndiciConnector.connector;
 export interface ConnectorOptions {
   readonly tls: TlsFiles;
   readonly proxy: ProxyConfig | null;
+  /** Where the password of the proxy may be. */
+  readonly sealed: SealedSecrets;
   readonly allowH2: boolean;
   /** How long name look-up, connection, tunnel and TLS may take, each. */
   readonly connectMs: number;
@@ -53,7 +56,8 @@ export class Connections {
 
   constructor(options: ConnectorOptions) {
     this.#connect = secureConnector(options.tls, options.allowH2, options.connectMs);
-    this.#tunnel = options.proxy && new ProxyTunnel(options.proxy, options.tls, options.connectMs);
+    const { proxy } = options;
+    this.#tunnel = proxy && new ProxyTunnel({ ...options, proxy });
   }
 
   readonly connector: Connector = (options, callback) => {
@@ -94,14 +98,20 @@ export class Connections {
   }
 }
 
+interface TunnelOptions extends Pick<ConnectorOptions, 'tls' | 'sealed' | 'connectMs'> {
+  readonly proxy: ProxyConfig;
+}
+
 /** The way through an HTTP proxy. */
 export class ProxyTunnel {
   readonly #proxy: ProxyConfig;
+  readonly #sealed: SealedSecrets;
   readonly #connectMs: number;
   readonly #pool: Pool;
 
-  constructor(proxy: ProxyConfig, tls: TlsFiles, connectMs: number) {
+  constructor({ proxy, tls, sealed, connectMs }: TunnelOptions) {
     this.#proxy = proxy;
+    this.#sealed = sealed;
     this.#connectMs = connectMs;
     const connect = secureConnector({ caFile: tls.caFile, clientCertificate: null }, false, connectMs);
     this.#pool = new Pool(new URL(proxy.url).origin, { connect, allowH2: false, headersTimeout: connectMs });
@@ -135,7 +145,10 @@ export class ProxyTunnel {
   async #authorization(): Promise<Record<string, string>> {
     const { user, passwordFile } = this.#proxy;
     if (user === null || passwordFile === null) return {};
-    const password = await readSecretFile(passwordFile, 'PROXY_PASSWORD_FILE_UNREADABLE');
+    const password = await readSecretFile(
+      { place: passwordFile, sealed: this.#sealed },
+      'PROXY_PASSWORD_FILE_UNREADABLE',
+    );
     return { 'proxy-authorization': httpBasic(user, password) };
   }
 }

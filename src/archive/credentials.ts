@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import type { AuthConfig } from '../config/schema.ts';
 import { AwsSignature } from './aws-signature.ts';
 import { clientCredentials } from './client-credentials.ts';
@@ -30,24 +31,32 @@ export interface CredentialsOptions {
   readonly connection: Omit<ConnectorOptions, 'connectMs'>;
   readonly limits: LineLimits;
   readonly clock: Clock;
+  readonly sealed: SealedSecrets;
 }
 
 export function createCredentials(auth: AuthConfig, options: CredentialsOptions): Credentials {
-  const token = (request: () => Promise<TokenRequest>): Credentials => new OAuthToken(request, options);
+  const { sealed } = options;
+  const oauth = (request: () => Promise<TokenRequest>): Credentials => new OAuthToken(request, options);
   switch (auth.type) {
     case 'oauth2':
-      return token(() => clientCredentials(auth));
+      return oauth(() => clientCredentials(auth, sealed));
     case 'google-service-account':
-      return token(() => serviceAccountAssertion(auth, options.clock));
+      return oauth(() => serviceAccountAssertion(auth, options));
     case 'aws-sigv4':
       return new AwsSignature(auth, options);
     case 'basic':
       return fromFile(async () => {
-        const password = await readSecretFile(auth.passwordFile, 'PASSWORD_FILE_UNREADABLE');
+        const password = await readSecretFile(
+          { place: auth.passwordFile, sealed },
+          'PASSWORD_FILE_UNREADABLE',
+        );
         return httpBasic(auth.user, password);
       });
     case 'bearer':
-      return fromFile(async () => `Bearer ${await readSecretFile(auth.tokenFile, 'TOKEN_FILE_UNREADABLE')}`);
+      return fromFile(async () => {
+        const token = await readSecretFile({ place: auth.tokenFile, sealed }, 'TOKEN_FILE_UNREADABLE');
+        return `Bearer ${token}`;
+      });
     case 'none':
     case 'mtls':
       break;

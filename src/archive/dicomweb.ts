@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../base/clock.ts';
+import { noSealedSecrets, type SealedSecrets } from '../base/sealed-secrets.ts';
 import type { AuthConfig, ClientCertificateConfig, ProxyConfig } from '../config/schema.ts';
 import type { StudyInstanceUID } from '../dicom/uid.ts';
 import { readBounded } from './bounded-body.ts';
@@ -48,6 +49,8 @@ export interface DicomWebOptions extends Partial<DicomWebConnection> {
   readonly tokenService?: DicomWebConnection;
   readonly limits?: Partial<LineLimits>;
   readonly clock?: Clock;
+  /** Where settings may name a secret as "secret:NAME". */
+  readonly sealed?: SealedSecrets;
 }
 
 /** JSON and XML answers alike; the first is what every archive of today can. */
@@ -63,13 +66,17 @@ const msPerDay = 86_400_000;
  * @throws GantryError ARCHIVE_URL_INVALID
  */
 export function createDicomWebClient(options: DicomWebOptions): ArchiveClient {
-  const clock = options.clock ?? systemClock;
+  const { clock = systemClock, sealed = noSealedSecrets } = options;
   const limits = { ...defaultLineLimits, ...options.limits };
   const { auth = { type: 'none' }, caFile = null, proxy = null } = options;
   const clientCertificate = auth.type === 'mtls' ? auth : (options.clientCertificate ?? null);
   const allowH2 = options.http2 ?? false;
   const paths = new DicomWebPaths(options.url);
-  const line = new HttpLine(paths.origin, { tls: { caFile, clientCertificate }, proxy, allowH2 }, limits);
+  const line = new HttpLine(
+    paths.origin,
+    { tls: { caFile, clientCertificate }, proxy, allowH2, sealed },
+    limits,
+  );
   const token = options.tokenService ?? { caFile, proxy };
   const credentials = createCredentials(auth, {
     origin: paths.origin,
@@ -77,9 +84,11 @@ export function createDicomWebClient(options: DicomWebOptions): ArchiveClient {
       tls: { caFile: token.caFile, clientCertificate: null },
       proxy: token.proxy,
       allowH2: false,
+      sealed,
     },
     limits,
     clock,
+    sealed,
   });
   return new DicomWebClient(paths, new SignedLine(line, credentials, clock), limits, clock);
 }

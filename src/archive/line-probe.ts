@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import type { ProxyConfig } from '../config/schema.ts';
 import { faultCode } from './client-fault.ts';
 import { ProxyTunnel } from './connector.ts';
@@ -13,6 +14,8 @@ export interface LineTarget {
   /** Null: in clear. */
   readonly tls: TlsFiles | null;
   readonly proxy: ProxyConfig | null;
+  /** Where the password of the proxy may be. */
+  readonly sealed: SealedSecrets;
 }
 
 /** The certificate that is shown at the other end. */
@@ -29,10 +32,10 @@ export interface ShownCertificate {
 export const probeMsMax = 10_000;
 
 /** Whether the proxy lets us through to the target. @throws ClientFault PROXY_*, or an error with a code */
-export async function probeProxy({ host, port, proxy, tls }: LineTarget): Promise<void> {
-  if (proxy === null) return;
+export async function probeProxy(target: LineTarget): Promise<void> {
+  if (target.proxy === null) return;
   await using stack = new AsyncDisposableStack();
-  const socket = await tunnelTo({ host, port, proxy, tls }, stack);
+  const socket = await tunnelTo(target, stack);
   socket.destroy();
 }
 
@@ -63,11 +66,15 @@ export async function probeConnection(target: LineTarget): Promise<ShownCertific
 }
 
 async function tunnelTo(
-  { host, port, proxy, tls }: LineTarget,
+  { host, port, proxy, tls, sealed }: LineTarget,
   stack: AsyncDisposableStack,
 ): Promise<Socket> {
-  const files = tls ?? { caFile: null, clientCertificate: null };
-  const tunnel = new ProxyTunnel(proxy as ProxyConfig, files, probeMsMax);
+  const tunnel = new ProxyTunnel({
+    proxy: proxy as ProxyConfig,
+    tls: tls ?? { caFile: null, clientCertificate: null },
+    sealed,
+    connectMs: probeMsMax,
+  });
   stack.defer(() => tunnel.close());
   return tunnel.open(host, String(port));
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { SealedSecrets } from '../base/sealed-secrets.ts';
 import type { AuthConfig } from '../config/schema.ts';
 import { ClientFault } from './client-fault.ts';
 import type { TokenRequest } from './oauth-token.ts';
@@ -21,9 +22,9 @@ interface ServiceAccountKey {
  */
 export async function serviceAccountAssertion(
   { keyFile, scope }: Extract<AuthConfig, { type: 'google-service-account' }>,
-  clock: Clock,
+  { clock, sealed }: { readonly clock: Clock; readonly sealed: SealedSecrets },
 ): Promise<TokenRequest> {
-  const text = await readSecretText(keyFile, 'SERVICE_ACCOUNT_KEY_FILE_UNREADABLE');
+  const text = await readSecretText({ place: keyFile, sealed }, 'SERVICE_ACCOUNT_KEY_FILE_UNREADABLE');
   // Loaded by those who sign in so; it takes memory.
   const [{ SignJWT }, { importPKCS8 }] = await Promise.all([
     import('jose/jwt/sign'),

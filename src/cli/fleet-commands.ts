@@ -4,6 +4,7 @@ import { addCustodyCommands } from './fleet-custody.ts';
 import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
+import { addSecretCommands } from './fleet-secrets.ts';
 import { addStatusCommands } from './fleet-status.ts';
 
 /** Commands of central IT. Each group adds its own to `gantry fleet`. */
@@ -14,6 +15,7 @@ export function addFleetCommands(program: Command): void {
   addDeskCommands(fleet);
   addRolloutCommands(fleet);
   addCustodyCommands(fleet);
+  addSecretCommands(fleet);
   addFleetEnrollCommand(fleet);
   addStatusCommands(fleet);
   addChannelCommands(fleet);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { FleetProblem } from '../fleet/fleet-file.ts';
 import { usage } from './arguments.ts';
 import { exitCodes } from './exit-codes.ts';
+import { type UnlockOptions, vaultOpener, withUnlock } from './fleet-secrets.ts';
 import { plainTable } from './words.ts';
 
 interface JsonOption {
@@ -42,9 +43,7 @@ export function addDeskCommands(fleet: Command): void {
       process.exitCode = problems.length === 0 ? exitCodes.ok : exitCodes.usage;
     });
 
-  fleet
-    .command('render')
-    .description('write the complete document of each box, to be signed')
+  withUnlock(fleet.command('render').description('write the complete document of each box, to be signed'))
     .argument('<dir>')
     .requiredOption('--out <out>', 'folder for DEVICE.json, the exact bytes to sign')
     .option('--device <id>', 'only this box')
@@ -102,7 +101,7 @@ async function tellProblems(problems: readonly FleetProblem[]): Promise<void> {
   console.error(problems.map((problem) => formatProblems(problem.file, [problem])).join('\n\n'));
 }
 
-interface RenderArguments extends JsonOption {
+interface RenderArguments extends JsonOption, UnlockOptions {
   readonly out: string;
   readonly device?: string;
   readonly again?: boolean;
@@ -110,7 +109,8 @@ interface RenderArguments extends JsonOption {
 
 async function render(directory: string, { out, json, ...options }: RenderArguments): Promise<void> {
   const { renderFleet, writePayloads } = await import('../fleet/render.ts');
-  const outcome = await renderFleet(await openDesk(directory), { ...options, now: new Date() });
+  const openVault = vaultOpener(directory, options);
+  const outcome = await renderFleet(await openDesk(directory), { ...options, openVault, now: new Date() });
   if (!outcome.ok) {
     if (json) print({ ok: false, problems: outcome.problems });
     else await tellProblems(outcome.problems);

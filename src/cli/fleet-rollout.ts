@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { RolloutReport } from '../fleet/rollouts.ts';
 import { openDesk, print } from './fleet-desk.ts';
+import { type UnlockOptions, vaultOpener, withUnlock } from './fleet-secrets.ts';
 import { plainTable } from './words.ts';
 
-interface RolloutOptions {
+interface RolloutOptions extends UnlockOptions {
   readonly reports?: string;
   readonly json?: boolean;
   readonly everywhere?: boolean;
@@ -20,7 +21,8 @@ const verbs = {
 export function addRolloutCommands(fleet: Command): void {
   const rollout = fleet.command('rollout').description('bring a change to the boxes wave by wave');
   for (const verb of ['start', 'step', 'pause', 'resume'] as const) {
-    withReports(rollout.command(verb).description(verbs[verb]).argument('<dir>').argument('<id>')).action(
+    const command = rollout.command(verb).description(verbs[verb]).argument('<dir>').argument('<id>');
+    withReports(verb === 'step' ? withUnlock(command) : command).action(
       async (directory: string, id: string, options: RolloutOptions) => {
         const { rollouts, reports } = await open(directory, options);
         await tell([await rollouts[verb](id, reports)], options);
@@ -52,11 +54,13 @@ function withReports(command: Command): Command {
     .option('--json', 'as JSON');
 }
 
-async function open(directory: string, { reports: folder }: RolloutOptions) {
+async function open(directory: string, options: RolloutOptions) {
+  const { reports: folder } = options;
   const { Rollouts } = await import('../fleet/rollouts.ts');
   const { readReports } = await import('../fleet/reports.ts');
   const { reports } = await readReports(folder === undefined ? [] : [folder]);
-  return { rollouts: new Rollouts(await openDesk(directory), new Date()), reports };
+  const openVault = vaultOpener(directory, options);
+  return { rollouts: new Rollouts(await openDesk(directory), new Date(), openVault), reports };
 }
 
 async function tell(rollouts: readonly RolloutReport[], { json }: RolloutOptions): Promise<void> {

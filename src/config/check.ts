@@ -1,6 +1,7 @@
 import { type JsonFault, type JsonWalk, positionAt, type TextPosition, walkJson } from './json-text.ts';
 import type { ConfigProblem } from './problems.ts';
 import { type Config, parseConfig } from './schema.ts';
+import { localSecretProblems } from './secrets.ts';
 
 /** A problem and where in the text it stands. */
 export interface LocatedProblem extends ConfigProblem, TextPosition {}
@@ -17,7 +18,7 @@ export type CheckedText =
 /** A document for 500 modalities is a tenth of this. */
 export const configCharsMax = 1024 * 1024;
 
-/** Checks the text of a configuration file: its JSON, then the document. Never throws. */
+/** Checks the text of a configuration file of a box: its JSON, then the document. Never throws. */
 export function checkConfigText(text: string): CheckedText {
   const unfit = unfitText(text);
   if (unfit !== null) return { ok: false, problems: [{ path: '', ...unfit, line: 1, column: 1 }] };
@@ -34,7 +35,8 @@ export function checkConfigText(text: string): CheckedText {
   }
   const parsed = parseConfig(document);
   const problems = walk.lostKeys.map((fault) => locateFault(plain, fault));
-  if (!parsed.ok) problems.push(...parsed.problems.map((problem) => locate(plain, walk, problem)));
+  const found = parsed.ok ? localSecretProblems(document) : parsed.problems;
+  problems.push(...found.map((problem) => locate(plain, walk, problem)));
   if (!parsed.ok || problems.length > 0)
     return { ok: false, problems: problems.toSorted((a, b) => a.line - b.line || a.column - b.column) };
   return { ok: true, config: parsed.config, document };

@@ -5,7 +5,7 @@ import { folderDestination } from './document-folder.ts';
 import { allowTestStudy, batch, clientCertificate } from './document-line.ts';
 import { auth } from './document-sign-in.ts';
 import { profileNames } from './profiles.ts';
-import { filePath, proxyUrl, shortText, studiesUrl } from './values.ts';
+import { filePath, proxyUrl, secretPlace, shortText, studiesUrl } from './values.ts';
 
 export const destinationsMax = 16;
 
@@ -13,7 +13,10 @@ export const proxy = z
   .strictObject({
     url: proxyUrl.describe('Proxy address, e.g. "http://proxy.example:3128".'),
     user: shortText.nullable().default(null).describe('User name at the proxy.'),
-    passwordFile: filePath.nullable().default(null).describe("File that holds the proxy user's password."),
+    passwordFile: secretPlace
+      .nullable()
+      .default(null)
+      .describe('File that holds the proxy user\'s password, or "secret:NAME".'),
   })
   .refine((entry) => (entry.user === null) === (entry.passwordFile === null), {
     error: 'has only one of "user" and "passwordFile"',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cronExpression, filePath, noticeUrl, peerHost, peerPort, shortText } from './values.ts';
+import { cronExpression, noticeUrl, peerHost, peerPort, secretPlace, shortText } from './values.ts';
 
 const mailAddress = z
   .string()
@@ -11,10 +11,10 @@ const webhook = z
     url: noticeUrl.describe(
       'Where the notice goes as JSON, by POST: https, or an address on this box or network.',
     ),
-    tokenFile: filePath
+    tokenFile: secretPlace
       .nullable()
       .default(null)
-      .describe('File with a bearer token to send along; null: none.'),
+      .describe('File with a bearer token to send along, or "secret:NAME"; null: none.'),
   })
   .nullable()
   .default(null)
@@ -31,7 +31,10 @@ const email = z
         '"starttls" and "tls" never send in clear; "none" always does: only inside a protected network.',
       ),
     user: shortText.nullable().default(null).describe('User name at the mail server.'),
-    passwordFile: filePath.nullable().default(null).describe("File that holds the user's password."),
+    passwordFile: secretPlace
+      .nullable()
+      .default(null)
+      .describe('File that holds the user\'s password, or "secret:NAME".'),
     from: mailAddress.describe('Address the mail comes from.'),
     to: z.array(mailAddress).min(1).max(20).describe('Who gets it.'),
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { clientCertificate } from './document-line.ts';
-import { filePath, shortText, tokenUrl } from './values.ts';
+import { secretPlace, shortText, tokenUrl } from './values.ts';
 
 const awsName = z.string().regex(/^[a-z0-9-]{1,63}$/, 'is not a name of AWS');
 
@@ -11,13 +11,15 @@ export const auth = z
       .strictObject({
         type: z.literal('basic'),
         user: shortText.describe('User name.'),
-        passwordFile: filePath.describe('File that holds the password.'),
+        passwordFile: secretPlace.describe('File that holds the password, or "secret:NAME".'),
       })
       .describe('HTTP Basic (RFC 7617).'),
     z
       .strictObject({
         type: z.literal('bearer'),
-        tokenFile: filePath.describe('File that holds the token; read again when the archive refuses it.'),
+        tokenFile: secretPlace.describe(
+          'File that holds the token, or "secret:NAME"; read again when the archive refuses it.',
+        ),
       })
       .describe('Bearer token from a file (RFC 6750).'),
     z
@@ -25,7 +27,7 @@ export const auth = z
         type: z.literal('oauth2'),
         tokenUrl: tokenUrl.describe('Token endpoint; https.'),
         clientId: shortText.describe('Client id.'),
-        clientSecretFile: filePath.describe('File that holds the client secret.'),
+        clientSecretFile: secretPlace.describe('File that holds the client secret, or "secret:NAME".'),
         scope: shortText.nullable().default(null).describe('Scope to ask for.'),
         audience: shortText.nullable().default(null).describe('Audience to ask for.'),
         clientAuthentication: z
@@ -37,7 +39,7 @@ export const auth = z
     z
       .strictObject({
         type: z.literal('google-service-account'),
-        keyFile: filePath.describe('JSON key file of the service account.'),
+        keyFile: secretPlace.describe('JSON key file of the service account, or "secret:NAME".'),
         scope: shortText
           .default('https://www.googleapis.com/auth/cloud-healthcare')
           .describe('Scope to ask for.'),
@@ -48,8 +50,8 @@ export const auth = z
         type: z.literal('aws-sigv4'),
         region: awsName.describe('Region of the service, e.g. "us-east-1".'),
         service: awsName.default('medical-imaging').describe('Name of the service in signatures.'),
-        credentialsFile: filePath.describe(
-          'Shared credentials file: "aws_access_key_id", "aws_secret_access_key" and, where there is one, "aws_session_token". Read for each request.',
+        credentialsFile: secretPlace.describe(
+          'Shared credentials file, or "secret:NAME": "aws_access_key_id", "aws_secret_access_key" and, where there is one, "aws_session_token". Read for each request.',
         ),
         credentialsProfile: shortText.default('default').describe('Which "[name]" of that file.'),
       })

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { GantryError } from '../base/errors.ts';
 import { checkConfigText, type LocatedProblem } from './check.ts';
 import { type Config, parseConfig } from './schema.ts';
+import type { SealedByName } from './secrets.ts';
 import { changeInvalid, configMissing, configOutdated, damaged, unusableName } from './store-failures.ts';
 import { entryName } from './values.ts';
 
@@ -35,6 +36,8 @@ interface StoredDocument {
   readonly source?: 'file' | 'central';
   /** The trial that was kept last. */
   readonly keptTrial?: string;
+  /** Secrets that came with the document, as they came. */
+  readonly sealed?: SealedByName;
 }
 
 export interface CurrentConfig {
@@ -63,12 +66,12 @@ export interface TrialDocument {
   readonly source: 'file' | 'central';
   /** Entries set on this box that the document holds. */
   readonly changes: readonly ConfigPath[];
+  /** Secrets that it names, as they came; none with a document of this box. */
+  readonly sealed: SealedByName;
 }
 
 /** A section of the document and the name of an entry in it. */
-export type ConfigPath =
-  | readonly [section: 'modalities', name: string]
-  | readonly [section: 'site', name: 'name' | 'timeZone'];
+export type ConfigPath = readonly [section: 'modalities', name: string];
 
 /** The document as it was written, without defaults. */
 export type RawDocument = Readonly<Record<string, unknown>>;
@@ -183,10 +186,11 @@ export class ConfigStore {
     return changed;
   }
 
-  async #change(path: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
+  async #change([section, name]: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
     // Asked here as well: zod leaves out a key such as "__proto__" in silence.
-    if (!entryName.safeParse(path[1]).success) throw changeInvalid([unusableName]);
+    if (!entryName.safeParse(name).success) throw changeInvalid([unusableName]);
     const before = this.#database.data;
+    const path = [section, name] as const;
     const next = edited(before.config, path, edit);
     // What is being tried gets it as well: a device let in meanwhile stays let in, whatever becomes of the trial.
     const trial = this.#trial;
@@ -232,7 +236,7 @@ export class ConfigStore {
     const trial = this.#trial;
     if (trial === null) throw new Error('there is no trial to keep');
     const before = this.#database.data;
-    const { id, document, config, source, changes, at } = trial;
+    const { id, document, config, source, changes, sealed, at } = trial;
     const generation = before.generation + 1;
     try {
       await this.#replace(
@@ -245,6 +249,7 @@ export class ConfigStore {
           changedAt: at,
           undone: [],
           keptTrial: id,
+          sealed,
         },
         config,
         null,
@@ -295,6 +300,11 @@ export class ConfigStore {
   /** The document in use as it was written, without defaults. Null before the first import. */
   document(): RawDocument | null {
     return this.#trial?.document ?? (this.#database.data.config as RawDocument | null);
+  }
+
+  /** The sealed secrets that came with the document in use. */
+  sealed(): SealedByName {
+    return this.#trial?.sealed ?? this.#database.data.sealed ?? {};
   }
 
   /** @throws GantryError CONFIG_MISSING before the first import, CONFIG_OUTDATED after an upgrade that broke it */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { validate as isCronExpression } from 'node-cron';
 import { z } from 'zod';
+import { secretNameOf } from '../base/sealed-secrets.ts';
 import { parseAeTitle } from '../dicom/ae-title.ts';
 import { parseAddressRange } from './addresses.ts';
 
@@ -82,6 +83,21 @@ export const filePath = z
   .refine(
     (text) => text.startsWith('/') && !text.includes('\0'),
     rule('is not an absolute path', 'Write the full path, starting with "/".'),
+  );
+
+/** What holds a secret: a file on this box, or one that central IT sends sealed, as "secret:NAME". */
+export const secretPlace = z
+  .string()
+  .max(4096)
+  .refine(
+    (text) => {
+      const name = secretNameOf(text);
+      return name === null ? filePath.safeParse(text).success : entryName.safeParse(name).success;
+    },
+    rule(
+      'is neither an absolute path nor the name of a secret',
+      'Write the full path of the file, starting with "/"; in a fleet also "secret:NAME".',
+    ),
   );
 
 /** SHA-256 of a certificate, as small hex digits. */

@@ -2,11 +2,19 @@ import type { KeyObject } from 'node:crypto';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { GantryError } from '../base/errors.ts';
-import { type OkpJwk, publicKeyOf } from './jws.ts';
+import { keyIdOf, type OkpJwk, publicKeyOf } from './jws.ts';
 
 const keyManagement = 'ECDH-ES';
 const encryption = 'A256GCM';
 const type = 'gantry-secret';
+
+/** What can be read of a sealed secret without opening it: to which key, and which revision of the secret. */
+export interface SealMark {
+  /** RFC 7638 thumbprint of the sealing key. */
+  readonly key: string;
+  /** Made anew with each value of the secret, and telling nothing of it. */
+  readonly revision: string;
+}
 
 /** Whom a secret is for, and the name it goes by there. */
 export interface SecretPlace {
@@ -16,14 +24,31 @@ export interface SecretPlace {
 
 /**
  * Seals a secret to the key of one box: compact JWE (RFC 7516), ECDH-ES on X25519 (RFC 8037), A256GCM. Box and name
- * are sealed in with it, so that it opens nowhere else and as nothing else.
+ * are sealed in with it, so that it opens nowhere else and as nothing else. Two seals of one secret are never alike:
+ * {@link sealMark} tells whether there is one already.
  */
-export async function sealTo(key: OkpJwk, place: SecretPlace, secret: string): Promise<string> {
+export async function sealTo(
+  key: OkpJwk,
+  place: SecretPlace,
+  { secret, revision }: { readonly secret: string; readonly revision: string },
+): Promise<string> {
   if (key.crv !== 'X25519') throw new TypeError('not a key to seal to');
   const plain = Buffer.from(JSON.stringify({ device: place.device, name: place.name, secret }));
   return new CompactEncrypt(plain)
-    .setProtectedHeader({ alg: keyManagement, enc: encryption, typ: type })
+    .setProtectedHeader({ alg: keyManagement, enc: encryption, typ: type, kid: keyIdOf(key), rev: revision })
     .encrypt(publicKeyOf(key));
+}
+
+/** @returns null where the text is no sealed secret of ours */
+export function sealMark(sealed: string): SealMark | null {
+  try {
+    const header = Buffer.from(sealed.slice(0, sealed.indexOf('.')), 'base64url').toString('utf8');
+    const { typ, kid, rev } = JSON.parse(header) as Record<string, unknown>;
+    const isOurs = typ === type && typeof kid === 'string' && typeof rev === 'string';
+    return isOurs ? { key: kid, revision: rev } : null;
+  } catch {
+    return null;
+  }
 }
 
 /**

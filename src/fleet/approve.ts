@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { desiredConfig } from '../config/remote/documents.ts';
-import { redirectChanges } from '../config/remote/redirect.ts';
+import { type DesiredConfig, desiredConfig } from '../config/remote/documents.ts';
+import { redirectChanges, secretRedirects } from '../config/remote/redirect.ts';
 import { readSigned } from '../config/remote/signed.ts';
 import { keyIdOf, okpJwk } from '../crypto/jws.ts';
 import { boxFile, fleetFiles, readIfThere, replaceFile } from './files.ts';
@@ -41,12 +41,26 @@ export async function planApproval(options: ApproveOptions, key: KeyObject): Pro
   const documents: Approval['documents'] = [];
   const changes = new Map<string, ApprovedChange>();
   for await (const { box, desired, sha256 } of renderedIn(options.out, options.only)) {
-    const before = await configInUse(options.against, box);
+    const inUse = await documentInUse(options.against, box);
+    const before = inUse?.config ?? null;
     const paths = redirectChanges(before, desired.config);
-    if (paths.length === 0) continue;
+    const secrets = secretRedirects(inUse?.sealed ?? {}, desired);
+    if (paths.length + secrets.length === 0) continue;
     documents.push({ device: box, generation: desired.generation, sha256 });
-    for (const path of paths) {
-      const change = { path, before: valueAt(before, path), after: valueAt(desired.config, path) };
+    const changed = [
+      ...paths.map((path) => ({
+        path,
+        before: valueAt(before, path),
+        after: valueAt(desired.config, path),
+      })),
+      // Sealed to each box by itself: what it is cannot be seen, that it is another one can.
+      ...secrets.map((path) => ({
+        path,
+        before: valueAt(inUse, path) && '(sealed)',
+        after: '(sealed anew)',
+      })),
+    ];
+    for (const change of changed) {
       const same = JSON.stringify(change);
       const known = changes.get(same) ?? { ...change, boxes: [] };
       known.boxes.push(box);
@@ -79,11 +93,11 @@ export async function carryOutApproval(
   return path;
 }
 
-async function configInUse(against: string | null, box: string): Promise<Record<string, unknown> | null> {
+async function documentInUse(against: string | null, box: string): Promise<DesiredConfig | null> {
   if (against === null) return null;
   const bytes = await readIfThere(boxFile(against, box, '.jws'));
   const read = bytes === null ? null : readSigned(bytes, desiredConfig);
-  return read?.ok ? read.value.config : null;
+  return read?.ok ? read.value : null;
 }
 
 function valueAt(value: unknown, pointer: string): unknown {

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { parseConfig } from '../config/schema.ts';
 import { pathText } from '../config/problems.ts';
 import { unknownSettings } from '../config/schema-version.ts';
+import { secretReferences } from '../config/secrets.ts';
+import { keyIdOf } from '../crypto/jws.ts';
+import type { SealMark } from '../crypto/seal-to.ts';
 import { type Device, isMeant, type Layer, neverBoth } from './documents.ts';
 import type { DocumentSource, FleetProblem, Sourced } from './fleet-file.ts';
 import type { FleetFolder } from './fleet-folder.ts';
@@ -30,6 +33,15 @@ export interface Effective {
   readonly config: Settings;
   readonly layers: readonly { readonly name: string; readonly sha256: string }[];
   readonly problems: readonly FleetProblem[];
+}
+
+/** What a document makes a box do. */
+export interface Content {
+  readonly schemaVersion: number;
+  readonly config: Settings;
+  readonly clearOverrides: readonly string[];
+  /** Of each secret it brings: which revision, to which key; null where that cannot be told. */
+  readonly seals: Readonly<Record<string, SealMark | null>>;
 }
 
 export interface Explanation {
@@ -95,7 +107,23 @@ export class Desk {
     const unknown = contributions
       .filter(({ name }) => refusing.has(name))
       .flatMap((one) => one.omitted.map((path) => unknownProblem(one, path, schemaVersion)));
-    return { ...effective, problems: [...unknown, ...this.#configProblems(effective, source)] };
+    const problems = [
+      ...unknown,
+      ...this.#configProblems(effective, source),
+      ...this.#secretProblems(effective, source),
+    ];
+    return { ...effective, problems };
+  }
+
+  /** What a box is to have. */
+  content({ device, config }: Pick<Effective, 'device' | 'config'>): Content {
+    const { schemaVersion, clearOverrides, keys } = device;
+    const names = secretReferences(config).map(({ name }) => name);
+    const key = keys === undefined ? '' : keyIdOf(keys.seal);
+    const seals = [...new Set(names)].map(
+      (name) => [name, { key, revision: this.folder.secrets.get(name) ?? '' }] as const,
+    );
+    return { schemaVersion, config, clearOverrides, seals: Object.fromEntries(seals) };
   }
 
   /** Everything that is wrong, of all boxes; a problem that many boxes have is there once. */
@@ -162,6 +190,21 @@ export class Desk {
     if (bytes <= configBytesMax) return problems;
     const cause = `renders to a configuration of ${bytes} bytes; at most ${configBytesMax} fit`;
     return [...problems, device.problem('', cause, 'Take out what this box does not need.')];
+  }
+
+  #secretProblems(
+    { config, contributions, device: { keys } }: Omit<Effective, 'problems'>,
+    device: DocumentSource,
+  ): readonly FleetProblem[] {
+    return secretReferences(config).flatMap(({ name, path }) => {
+      const at = (cause: string, suggestion: string) =>
+        located(contributions, device, pathText(path), cause, suggestion);
+      if (!this.folder.secrets.has(name))
+        return [at(`names the secret "${name}", which is not there`, `gantry fleet secrets set ${name}`)];
+      if (keys?.seal.crv === 'X25519') return [];
+      const enrol = 'Enrol the box: its Device file gets its keys then.';
+      return [at('names a secret, and the box has no key to seal it to', enrol)];
+    });
   }
 }
 

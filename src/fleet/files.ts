@@ -4,7 +4,7 @@ import { systemErrorCode } from '../base/errors.ts';
 
 /**
  * Files of central IT beside its documents. In the git folder: `trust.jws` (the chain, oldest first), while one is
- * being signed `trust.next.json` and `trust.next.jws`, `approvals/`, `secrets.age`. In the folder of rendered
+ * being signed `trust.next.json` and `trust.next.jws`, `approvals/`, `secrets.age` and its index `secrets.json`. In the folder of rendered
  * documents, for each box: `BOX.json` (bytes to sign), `BOX.jws` (signed), `BOX.freshness.json`; and `trust.jws`,
  * `timestamp.jws`.
  */
@@ -14,6 +14,7 @@ export const fleetFiles = {
   nextTrustSigned: 'trust.next.jws',
   approvals: 'approvals',
   secrets: 'secrets.age',
+  secretIndex: 'secrets.json',
   timestamp: 'timestamp.jws',
 } as const;
 

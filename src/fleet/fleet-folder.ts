@@ -2,7 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import type { Device, FleetDocument, Layer, Rollout } from './documents.ts';
+import { fleetFiles } from './files.ts';
 import { type FleetDocuments, type FleetProblem, parseFleetFile, type Sourced } from './fleet-file.ts';
+import { readSecretIndex } from './secret-index.ts';
 
 /** Everything that central IT wrote, as far as it can be read, and what is wrong with the rest. */
 export interface FleetFolder {
@@ -13,8 +15,19 @@ export interface FleetFolder {
   /** By id, retired ones too. */
   readonly devices: ReadonlyMap<string, Sourced<Device>>;
   readonly rollouts: ReadonlyMap<string, Sourced<Rollout>>;
+  /** The revision of each secret in `secrets.age`, by name. */
+  readonly secrets: ReadonlyMap<string, string>;
   readonly problems: readonly FleetProblem[];
 }
+
+const damagedIndex: FleetProblem = {
+  file: fleetFiles.secretIndex,
+  path: '',
+  cause: 'is not what "gantry fleet secrets" wrote',
+  suggestion: 'Bring it back with git, or set any secret: it is written anew then.',
+  line: 1,
+  column: 1,
+};
 
 const documentFolders = ['layers', 'devices', 'rollouts'];
 const filesMax = 100_000;
@@ -39,9 +52,12 @@ export async function readFleetFolder(directory: string): Promise<FleetFolder> {
     const words = { cause: 'is missing', suggestion: 'Write it, or let "gantry fleet init" do so.' };
     problems.push({ file: 'fleet.yaml', path: '', ...words, line: 1, column: 1 });
   }
+  const secrets = await readSecretIndex(directory);
+  if (secrets === null) problems.push(damagedIndex);
   return {
     directory,
     fleet,
+    secrets: secrets ?? new Map(),
     layers: [...layers.values()].toSorted(
       ({ value: a }, { value: b }) => a.priority - b.priority || (a.name < b.name ? -1 : 1),
     ),

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import { type DesiredConfig, desiredConfig } from '../config/remote/documents.ts';
-import { canonicalText, sha256Hex } from './desk.ts';
+import { sealMark } from '../crypto/seal-to.ts';
+import { canonicalText, type Content, sha256Hex } from './desk.ts';
 
 /** So many generations of a box can be gone back to. */
 export const generationsKept = 8;
@@ -18,12 +19,15 @@ const generationsFile = z.strictObject({
 export type Generations = z.output<typeof generationsFile>;
 
 /** SHA-256 over what a document makes a box do: the same for two generations of the same content. */
-export function contentHash({
-  schemaVersion,
-  config,
-  clearOverrides = [],
-}: Pick<DesiredConfig, 'schemaVersion' | 'config' | 'clearOverrides'>): string {
-  return sha256Hex(canonicalText([schemaVersion, config, clearOverrides]));
+export function contentHash({ schemaVersion, config, clearOverrides, seals }: Content): string {
+  const content = [schemaVersion, config, clearOverrides];
+  return sha256Hex(canonicalText(Object.keys(seals).length === 0 ? content : [...content, seals]));
+}
+
+/** The same of a document that was made. */
+export function documentHash({ sealed, clearOverrides = [], ...document }: DesiredConfig): string {
+  const seals = Object.entries(sealed).map(([name, text]) => [name, sealMark(text)] as const);
+  return contentHash({ ...document, clearOverrides, seals: Object.fromEntries(seals) });
 }
 
 /**

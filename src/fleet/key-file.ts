@@ -6,7 +6,7 @@ import { keyId, publicJwk } from '../config/remote/documents.ts';
 import { keyIdOf, type OkpJwk, okpJwk } from '../crypto/jws.ts';
 
 /** scrypt with N = 2^18, as age itself uses: about a second, for the holder as for whoever guesses. */
-const workFactor = 18;
+export const ageWorkFactor = 18;
 const encryptedMark = '-----BEGIN AGE ENCRYPTED FILE-----';
 
 /** The file beside a private key that may be shown to everybody. */
@@ -63,7 +63,7 @@ export async function openKeyFile(privateText: string, passphrase: string | null
 async function encryptWithPassphrase(text: string, passphrase: string): Promise<string> {
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
-  encrypter.setScryptWorkFactor(workFactor);
+  encrypter.setScryptWorkFactor(ageWorkFactor);
   return `${armor.encode(await encrypter.encrypt(text))}\n`;
 }
 

@@ -7,8 +7,16 @@ import { inBatches } from './batches.ts';
 import type { Desk, Effective } from './desk.ts';
 import type { Device } from './documents.ts';
 import type { FleetProblem, Sourced } from './fleet-file.ts';
-import { contentHash, GenerationStore, type Generations, withDocument, writeWhole } from './generations.ts';
+import {
+  contentHash,
+  documentHash,
+  GenerationStore,
+  type Generations,
+  withDocument,
+  writeWhole,
+} from './generations.ts';
 import { heldByRollouts } from './rollout-store.ts';
+import { noVault, type OpenVault, sealSecrets } from './seal.ts';
 
 /**
  * What became of the document of a box:
@@ -27,9 +35,11 @@ export interface Rendered {
 export interface RenderOptions {
   /** Only this box. */
   readonly device?: string;
-  /** A new generation even where the content is the same, e.g. because a secret is new. */
+  /** A new generation even where the content is the same. */
   readonly again?: boolean;
   readonly now: Date;
+  /** For secrets that have to be sealed. */
+  readonly openVault?: OpenVault;
 }
 
 export type RenderOutcome =
@@ -38,7 +48,7 @@ export type RenderOutcome =
 
 /**
  * Gives every box the document the folder says. Nothing at all is written where anything is wrong.
- * @throws GantryError FLEET_DEVICE_UNKNOWN, FLEET_GENERATIONS_DAMAGED, FLEET_ROLLOUT_DAMAGED
+ * @throws GantryError FLEET_DEVICE_UNKNOWN, FLEET_GENERATIONS_DAMAGED, FLEET_ROLLOUT_DAMAGED, FLEET_SECRETS_*
  */
 export async function renderFleet(desk: Desk, options: RenderOptions): Promise<RenderOutcome> {
   const devices = options.device === undefined ? desk.devices() : [findDevice(desk, options.device)];
@@ -47,19 +57,41 @@ export async function renderFleet(desk: Desk, options: RenderOptions): Promise<R
   const store = new GenerationStore(desk.folder.directory);
   const held = await heldByRollouts(desk.folder.directory);
   const commit = await sourceCommit(desk.folder.directory);
-  const again = options.again ?? false;
-  const rendered = await inBatches(devices, async (sourced): Promise<Rendered> => {
+  const { again = false, openVault = noVault, now } = options;
+  const made = await inBatches(devices, async (sourced): Promise<Made> => {
     const effective = desk.effective(sourced);
     const before = await store.read(sourced.value.id);
     const change = changeOf(desk, effective, before, held, again);
     const [latest] = before.documents;
-    if (change !== 'new' && latest !== undefined)
-      return { device: latest.device, change, generation: latest.generation, document: latest };
-    const document = makeDocument(desk, effective, before, { commit, now: options.now });
-    await store.write(withDocument(before, document, null));
-    return { device: document.device, change: 'new', generation: document.generation, document };
+    if (change !== 'new' && latest !== undefined) return { sourced, before, change, document: latest };
+    const sealed = await sealSecrets(desk, effective, before, openVault);
+    const document = makeDocument(desk, { effective, sealed }, before, { commit, now });
+    return { sourced, before, change: 'new', document };
+  });
+  const tooLarge = made.flatMap(sizeProblems);
+  if (tooLarge.length > 0) return { ok: false, problems: tooLarge };
+  const rendered = await inBatches(made, async ({ before, change, document }): Promise<Rendered> => {
+    if (change === 'new') await store.write(withDocument(before, document, null));
+    return { device: document.device, change, generation: document.generation, document };
   });
   return { ok: true, rendered };
+}
+
+interface Made {
+  readonly sourced: Sourced<Device>;
+  readonly before: Generations;
+  readonly change: RenderChange;
+  readonly document: DesiredConfig;
+}
+
+/** As it is signed, in base64 and with some signatures, a document has to fit what a box takes. */
+const payloadBytesMax = 47_000;
+
+function sizeProblems({ sourced, change, document }: Made): FleetProblem[] {
+  const bytes = Buffer.byteLength(JSON.stringify(document));
+  if (change !== 'new' || bytes <= payloadBytesMax) return [];
+  const cause = `renders to a document of ${bytes} bytes, sealed secrets included; at most ${payloadBytesMax} fit`;
+  return [sourced.source.problem('', cause, 'Take out what this box does not need.')];
 }
 
 function changeOf(
@@ -70,9 +102,8 @@ function changeOf(
   again: boolean,
 ): RenderChange {
   if (latest === undefined) return 'new';
-  const { schemaVersion, clearOverrides } = device;
-  const content = contentHash({ schemaVersion, config, clearOverrides });
-  if (content === contentHash(latest)) return again ? 'new' : 'kept';
+  const content = contentHash(desk.content({ config, device }));
+  if (content === documentHash(latest)) return again ? 'new' : 'kept';
   if (content === withdrawn) return 'withdrawn';
   const byRollout = desk.folder.fleet?.value.changes === 'rollout';
   return byRollout || held.has(device.id) ? 'waiting' : 'new';
@@ -85,10 +116,16 @@ export interface Issue {
   readonly when?: 'now' | 'window' | 'manual';
 }
 
+interface Filled {
+  readonly effective: Effective;
+  /** The secrets that it names, sealed to the box. */
+  readonly sealed: Readonly<Record<string, string>>;
+}
+
 /** The next generation of a box, with what the folder says now. */
 export function makeDocument(
   desk: Desk,
-  { config, device, layers }: Effective,
+  { effective: { config, device, layers }, sealed }: Filled,
   { documents: [latest] }: Generations,
   { commit, now, rollout, when = 'now' }: Issue,
 ): DesiredConfig {
@@ -106,6 +143,7 @@ export function makeDocument(
     apply: { when, confirmWithinSeconds: fleet?.confirmWithinSeconds },
     ...(device.clearOverrides.length === 0 ? {} : { clearOverrides: device.clearOverrides }),
     config,
+    sealed,
   });
 }
 

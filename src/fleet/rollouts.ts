@@ -3,7 +3,7 @@ import { WeeklyWindows } from '../base/weekly-windows.ts';
 import type { ReportedState } from '../config/remote/documents.ts';
 import { type Desk, sha256Hex } from './desk.ts';
 import { isMeant, type Rollout } from './documents.ts';
-import { contentHash, GenerationStore, withDocument } from './generations.ts';
+import { contentHash, documentHash, GenerationStore, withDocument } from './generations.ts';
 import { valueAt } from './merge.ts';
 import { findDevice, makeDocument, restoreDocument, sourceCommit } from './render.ts';
 import { countBoxes, decideRollout, planWaves, progressOf, type RolloutCounts } from './rollout-decision.ts';
@@ -15,6 +15,7 @@ import {
   rolloutStates,
   writeRolloutState,
 } from './rollout-store.ts';
+import { noVault, type OpenVault, sealSecrets } from './seal.ts';
 
 export type Reports = ReadonlyMap<string, ReportedState>;
 
@@ -35,12 +36,15 @@ export class Rollouts {
   readonly #directory: string;
   readonly #generations: GenerationStore;
   readonly #now: Date;
+  readonly #openVault: OpenVault;
 
-  constructor(desk: Desk, now: Date) {
+  /** @param openVault for secrets that have to be sealed */
+  constructor(desk: Desk, now: Date, openVault: OpenVault = noVault) {
     this.#desk = desk;
     this.#directory = desk.folder.directory;
     this.#generations = new GenerationStore(this.#directory);
     this.#now = now;
+    this.#openVault = openVault;
   }
 
   /**
@@ -190,7 +194,7 @@ export class Rollouts {
     if (latest === undefined || wanted === undefined)
       throw noSuchGeneration(device, before.documents.slice(1));
     const document = restoreDocument(latest, wanted, this.#now);
-    await this.#generations.write(withDocument(before, document, contentHash(latest)));
+    await this.#generations.write(withDocument(before, document, documentHash(latest)));
     return { generation: document.generation, restores: wanted.generation };
   }
 
@@ -232,15 +236,14 @@ export class Rollouts {
       if (!isMeant(rollout.target, labels)) continue;
       const content = this.#contentOf(id);
       const [latest] = (await this.#generations.read(id)).documents;
-      if (latest === undefined || contentHash(latest) !== content) contents.set(id, content);
+      if (latest === undefined || documentHash(latest) !== content) contents.set(id, content);
     }
     return contents;
   }
 
   #contentOf(device: string): string {
     const sourced = findDevice(this.#desk, device);
-    const { schemaVersion, clearOverrides } = sourced.value;
-    return contentHash({ schemaVersion, clearOverrides, config: this.#desk.effective(sourced).config });
+    return contentHash(this.#desk.content(this.#desk.effective(sourced)));
   }
 
   async #mustBeFree(devices: readonly string[]): Promise<void> {
@@ -288,7 +291,8 @@ export class Rollouts {
     if (latest?.rollout?.id === by.id) return latest.generation;
     const effective = this.#desk.effective(findDevice(this.#desk, device));
     const issue = { commit, now: this.#now, rollout: by, when: apply };
-    const document = makeDocument(this.#desk, effective, before, issue);
+    const sealed = await sealSecrets(this.#desk, effective, before, this.#openVault);
+    const document = makeDocument(this.#desk, { effective, sealed }, before, issue);
     await this.#generations.write(withDocument(before, document, null));
     return document.generation;
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { GantryError } from '../base/errors.ts';
+import { type SealedSecrets, secretNameOf } from '../base/sealed-secrets.ts';
 import type { Config } from '../config/schema.ts';
 import { noticeSubject, noticeText } from './notice-text.ts';
 import type { NoticeChannel } from './notifier.ts';
@@ -9,23 +10,26 @@ type Notify = Config['notify'];
 const connectMs = 10_000;
 const secretCharsMax = 4096;
 
-/** The ways that are configured. */
-export function noticeChannels({ webhook, email }: Notify): NoticeChannel[] {
+/** The ways that are configured. @param sealed where their secrets may be */
+export function noticeChannels({ webhook, email }: Notify, sealed: SealedSecrets): NoticeChannel[] {
   return [
-    ...(webhook === null ? [] : [webhookChannel(webhook)]),
-    ...(email === null ? [] : [emailChannel(email)]),
+    ...(webhook === null ? [] : [webhookChannel(webhook, sealed)]),
+    ...(email === null ? [] : [emailChannel(email, sealed)]),
   ];
 }
 
 /** The notice as JSON, by POST. */
-function webhookChannel({ url, tokenFile }: NonNullable<Notify['webhook']>): NoticeChannel {
+function webhookChannel(
+  { url, tokenFile }: NonNullable<Notify['webhook']>,
+  sealed: SealedSecrets,
+): NoticeChannel {
   return {
     name: 'webhook',
     send: async (notice, signal) => {
       // Loaded when the first notice is sent: most boxes send none for weeks.
       const { request } = await import('undici');
       const authorization =
-        tokenFile === null ? {} : { authorization: `Bearer ${await secretOf(tokenFile)}` };
+        tokenFile === null ? {} : { authorization: `Bearer ${await secretOf(tokenFile, sealed)}` };
       const answer = await request(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'Gantry', ...authorization },
@@ -39,14 +43,14 @@ function webhookChannel({ url, tokenFile }: NonNullable<Notify['webhook']>): Not
   };
 }
 
-function emailChannel(email: NonNullable<Notify['email']>): NoticeChannel {
+function emailChannel(email: NonNullable<Notify['email']>, sealed: SealedSecrets): NoticeChannel {
   const { host, port, security, user, passwordFile, from, to } = email;
   return {
     name: 'email',
     send: async (notice) => {
       const { createTransport } = await import('nodemailer');
       const sign =
-        user === null || passwordFile === null ? null : { user, pass: await secretOf(passwordFile) };
+        user === null || passwordFile === null ? null : { user, pass: await secretOf(passwordFile, sealed) };
       const transport = createTransport({
         host,
         port,
@@ -78,8 +82,9 @@ function emailChannel(email: NonNullable<Notify['email']>): NoticeChannel {
   };
 }
 
-async function secretOf(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch(() => {
+async function secretOf(place: string, sealed: SealedSecrets): Promise<string> {
+  const name = secretNameOf(place);
+  const text = await (name === null ? readFile(place, 'utf8') : sealed.text(name)).catch(() => {
     throw notSent('SECRET_FILE_UNREADABLE');
   });
   return text.slice(0, secretCharsMax).trim();

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { ApiFile, type ApiRoute, type ApiStream, apiRoute, fileOf } from './api-route.ts';
 import { destinationRoutes } from './destination-routes.ts';
 import { attemptStream, modalityRoutes } from './modality-routes.ts';
-import { siteRoutes } from './site-routes.ts';
 import { studyRoutes } from './study-routes.ts';
 import type { BundleTools, Tools } from './tools.ts';
 
@@ -37,7 +36,6 @@ const network = z.object({
 /** The calls behind the page's tools. */
 export function toolRoutes(tools: Tools): ApiRoute[] {
   return [
-    ...siteRoutes(tools.site),
     ...modalityRoutes(tools.modalities),
     ...destinationRoutes(tools.destinations),
     ...studyRoutes(tools.studies),

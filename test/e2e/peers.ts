@@ -42,10 +42,14 @@ export interface ProgramRun {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. */
-export async function runProgram(program: string, args: readonly string[]): Promise<ProgramRun> {
+/** Runs a program to its end, with further variables in its environment. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ProgramRun> {
   // As shipped, DCMTK stalls 40 ms an object on the peer's delayed acknowledgement.
-  const child = spawn(program, args, { env: { ...process.env, TCP_NODELAY: '1' } });
+  const child = spawn(program, args, { env: { ...process.env, TCP_NODELAY: '1', ...variables } });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => (output.stdout += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (output.stderr += bytes.toString()));

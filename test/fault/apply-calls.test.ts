@@ -30,10 +30,10 @@ function candidate(name: string): Candidate {
     config: parsed.config,
     source: 'central',
     changes: [],
+    sealed: {},
     sha256: 'a'.repeat(64),
     generation: 7,
     confirmMs: 600_000,
-    via: null,
     confirmedBy: null,
   };
 }

@@ -60,6 +60,7 @@ const facts: DesiredFacts = {
   lastGeneration: 4,
   lastSha256: 'a'.repeat(64),
   currentConfig: plainConfig,
+  currentSealed: {},
 };
 
 /** The code a configuration is refused with, or null. */
@@ -277,6 +278,25 @@ describe('what sends patient data elsewhere', () => {
 
   test('everything, where nothing was before', () => {
     expect(redirectChanges(null, before)).toContain('/destinations/cloud/url');
+  });
+
+  test('another secret for an archive, but not one for notices', async () => {
+    const config = {
+      destinations: {
+        cloud: { ...plainConfig.destinations.cloud, auth: { type: 'bearer', tokenFile: 'secret:token' } },
+      },
+      notify: { webhook: { url: 'https://notice.example', tokenFile: 'secret:notice' } },
+    };
+    const sealed = { token: 'sealed before', notice: 'sealed before' };
+    const inUse = { currentConfig: config, currentSealed: sealed };
+    const offered = async (more: object, ...keys: ReturnType<typeof signingKey>[]) => {
+      const document = desired({ config, sealed: { ...sealed, ...more } });
+      return desiredCode(bytesOf(await signed('gantry-desired', document, ...keys)), inUse);
+    };
+    expect(await offered({}, a)).toBeNull();
+    expect(await offered({ notice: 'sealed anew' }, a)).toBeNull();
+    expect(await offered({ token: 'sealed anew' }, a)).toBe('FLEET_REDIRECT_THRESHOLD');
+    expect(await offered({ token: 'sealed anew' }, a, b)).toBeNull();
   });
 });
 

@@ -58,6 +58,7 @@ const facts = (trust: Awaited<ReturnType<typeof setUpTrust>>) => ({
   lastGeneration: 0,
   lastSha256: null,
   currentConfig: plainConfig,
+  currentSealed: {},
 });
 
 describe('a key file', () => {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { noSealedSecrets } from '../../src/base/sealed-secrets.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { Note } from '../../src/base/note.ts';
 import { parseConfig } from '../../src/config/schema.ts';
@@ -162,7 +163,7 @@ function channelsOf(notify: object): NoticeChannel[] {
   const destinations = { cloud: { type: 'stow', url: 'https://archive.example/studies' } };
   const parsed = parseConfig({ destinations, notify });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return noticeChannels(parsed.config.notify);
+  return noticeChannels(parsed.config.notify, noSealedSecrets);
 }
 
 const notice: Notice = {

@@ -117,7 +117,6 @@ test('every event of the audit log has words', () => {
     'operator-routes',
     'role-refusals',
     'session-routes',
-    'site-routes',
     'study-routes',
     'tool-routes',
   ];

@@ -3,17 +3,11 @@ import type { Clock } from '../../base/clock.ts';
 import { GantryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { signPayload } from '../../crypto/jws.ts';
-import type { ConfigStore, RawDocument } from '../store.ts';
+import type { ConfigStore } from '../store.ts';
 import { candidateOf } from './candidate.ts';
 import type { Applier } from './apply.ts';
 import { applyFailures, failureOf } from './apply-failures.ts';
-import {
-  type ChannelKind,
-  type DesiredConfig,
-  desiredConfig,
-  type FleetCommand,
-  type InboundKind,
-} from './documents.ts';
+import { type ChannelKind, desiredConfig, type FleetCommand, type InboundKind } from './documents.ts';
 import { verifyFreshness } from './freshness.ts';
 import type { FleetRefusal } from './refusals.ts';
 import { type BoxFacts, reportOf } from './report.ts';
@@ -31,8 +25,8 @@ export interface AgentPorts {
   allowed(): readonly FleetCommand['verb'][];
   /** Carries one out. @returns what came of it: nothing of a patient. @throws GantryError */
   command(command: FleetCommand): Promise<string>;
-  /** The document with its sealed secrets in the place where the gateway reads them. @throws GantryError FLEET_SECRET_* */
-  secrets(desired: DesiredConfig): Promise<RawDocument>;
+  /** Opens a sealed secret. @throws GantryError FLEET_SECRET_UNREADABLE */
+  openSecret(name: string, sealed: string): Promise<unknown>;
   /** This box belongs to a fleet from now on. */
   enrolled(): Promise<void>;
   /** Whether changes that were to wait for it may be made at this time. */
@@ -59,7 +53,7 @@ export type OfferOutcome =
 type Enrolment = NonNullable<RemoteMemory['enrolment']>;
 
 /** How often it is looked whether a document that waits for its window may be applied. */
-const windowLookMs = 5_000;
+const windowLookMs = 30_000;
 
 /** The hand of central IT on the box: believes what is signed rightly, and nothing else; has it applied; reports. */
 export class RemoteAgent {
@@ -196,8 +190,8 @@ export class RemoteAgent {
 
   async #desired(bytes: Buffer, enrolment: Enrolment, via: ChannelKind): Promise<OfferOutcome> {
     const { state, store, log } = this.#parts;
-    const currentConfig = store.document();
-    const outcome = await verifyDesired(bytes, { ...this.#facts(enrolment), currentConfig });
+    const current = { currentConfig: store.document(), currentSealed: store.sealed() };
+    const outcome = await verifyDesired(bytes, { ...this.#facts(enrolment), ...current });
     if (!outcome.ok) return this.#refused(outcome.refusal);
     const { desired, sha256 } = outcome;
     if (this.#isKnown(sha256)) return { taken: true, unchanged: true };
@@ -282,7 +276,7 @@ export class RemoteAgent {
         schemaVersion,
         current: store.document(),
         changes: store.current().changes,
-        secrets: () => ports.secrets(desired),
+        open: (name, sealed) => ports.openSecret(name, sealed),
       }).catch(async (error: unknown) => {
         await applier.refuse({ source: 'central', generation, sha256 }, error);
         throw error;

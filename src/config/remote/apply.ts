@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { GantryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../schema.ts';
+import type { SealedByName } from '../secrets.ts';
 import type { ConfigStore, TrialDocument } from '../store.ts';
 import { applyFailures, failureOf } from './apply-failures.ts';
 import type { ChannelKind, ReportPhase } from './documents.ts';
@@ -19,9 +20,10 @@ export interface ApplyPorts {
   /**
    * Tries what can be tried without touching anything.
    * @param before what is wrong under the settings in use: the new ones need not be better
+   * @param sealed secrets that come with the new ones
    * @throws GantryError naming what would not work
    */
-  dryRun(config: Config, before: Looks): Promise<void>;
+  dryRun(config: Config, before: Looks, sealed: SealedByName): Promise<void>;
   /** How everything is that a configuration can break; bounded in time. */
   look(): Promise<Looks>;
   /** Brings all parts under the configuration. @throws what the first part that fails throws */
@@ -36,8 +38,6 @@ export interface Candidate extends Omit<TrialDocument, 'id'> {
   readonly sha256: string;
   /** Of central IT; null for a local one. */
   readonly generation: number | null;
-  /** How it came from central IT; null for a local one. */
-  readonly via: ChannelKind | null;
   readonly confirmMs: number;
   /**
    * What has to be seen beside that nothing is worse: a person says so, or the way it came by is open again.
@@ -75,11 +75,6 @@ interface Trial {
   readonly decided: PromiseWithResolvers<boolean>;
   readonly channels: Set<ChannelKind>;
 }
-
-/** What a line of the history is about. */
-type Attempted = Pick<AttemptRecord, 'source' | 'generation' | 'sha256'> & {
-  readonly via?: ChannelKind | null;
-};
 
 const idle: ApplyState = { phase: 'idle', generation: null, source: null, confirmUntil: null, worse: {} };
 
@@ -159,7 +154,10 @@ export class Applier {
   }
 
   /** Notes that something was not even tried. */
-  async refuse(facts: Attempted, error: unknown): Promise<void> {
+  async refuse(
+    facts: Pick<AttemptRecord, 'source' | 'generation' | 'sha256'>,
+    error: unknown,
+  ): Promise<void> {
     await this.#note(facts, failureOf(error), 'Rejected');
   }
 
@@ -191,7 +189,7 @@ export class Applier {
         { event: 'config-plan', generation: candidate.generation, parts },
         'what another configuration changes',
       );
-      await ports.dryRun(candidate.config, before);
+      await ports.dryRun(candidate.config, before, candidate.sealed);
       return before;
     } catch (error) {
       await this.#note(this.#record(candidate), failureOf(error), 'Rejected');
@@ -287,7 +285,7 @@ export class Applier {
 
   /** What became of it, durably. @param phase where there is an error */
   async #note(
-    { source, generation, sha256, via = null }: Attempted,
+    { source, generation, sha256 }: Pick<AttemptRecord, 'source' | 'generation' | 'sha256'>,
     error: AttemptRecord['error'],
     phase: ReportPhase = 'RolledBack',
   ): Promise<void> {
@@ -301,7 +299,7 @@ export class Applier {
       error,
       phase: error === null ? 'Applied' : phase,
     } as const;
-    const applied = error === null && generation !== null ? { generation, sha256, at, via } : null;
+    const applied = error === null && generation !== null ? { generation, sha256, at } : null;
     await state
       .change((value) => ({
         pending: null,
@@ -315,8 +313,8 @@ export class Applier {
       );
   }
 
-  #record({ source, generation, sha256, via }: Candidate) {
-    return { source, generation, sha256, via, since: this.#parts.clock.now() };
+  #record({ source, generation, sha256 }: Candidate) {
+    return { source, generation, sha256, since: this.#parts.clock.now() };
   }
 
   #require(): Trial {
@@ -355,8 +353,9 @@ function notConfirmed({ worse, candidate }: Trial): AttemptRecord['error'] {
       code: code ?? applyFailures.late.code,
       path: null,
       message: `Worse than before: ${what} (${code}).`,
-      nextStep: 'Correct the settings that this depends on, and give a new configuration.',
     };
   }
-  return failureOf(candidate.confirmedBy === 'operator' ? applyFailures.unconfirmed : applyFailures.late);
+  const { code, message } =
+    candidate.confirmedBy === 'operator' ? applyFailures.unconfirmed : applyFailures.late;
+  return { code, path: null, message };
 }

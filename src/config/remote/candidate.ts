@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigPath, RawDocument } from '../store.ts';
-import type { LocalSetting } from '../document-remote.ts';
+import { GantryError } from '../../base/errors.ts';
+import { secretMissing } from '../../base/sealed-secrets.ts';
 import { parseConfig } from '../schema.ts';
+import { sealedFor, secretReferences } from '../secrets.ts';
+import type { ConfigPath, RawDocument } from '../store.ts';
 import type { Candidate } from './apply.ts';
 import { ApplyRefusal } from './apply-failures.ts';
 import type { ChannelKind, DesiredConfig } from './documents.ts';
+import { pointerOf } from './redirect.ts';
 
 interface CandidateFacts {
   readonly sha256: string;
@@ -14,23 +17,14 @@ interface CandidateFacts {
   readonly current: RawDocument | null;
   /** Entries of it that were set on this box. */
   readonly changes: readonly ConfigPath[];
-  /** The desired document with its secrets where the gateway reads them. */
-  readonly secrets: () => Promise<RawDocument>;
-}
-
-/** What it is called where central IT says what may be set on a box. */
-function settingOf([section, name]: ConfigPath): LocalSetting {
-  return section === 'modalities' ? section : `site.${name}`;
-}
-
-/** JSON pointer (RFC 6901) of an entry. */
-export function pointerOf(path: ConfigPath): string {
-  return path.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  /** Opens a sealed secret, to see that this box can. @throws GantryError FLEET_SECRET_UNREADABLE */
+  readonly open: (name: string, sealed: string) => Promise<unknown>;
 }
 
 /**
  * What central IT wants, with the entries over it that were set on this box and that it does not take back.
- * @throws ApplyRefusal FLEET_SCHEMA_NEWER, CONFIG_INVALID, FLEET_OVERRIDE_CONFLICT; what `secrets` throws
+ * @throws ApplyRefusal FLEET_SCHEMA_NEWER, CONFIG_INVALID, FLEET_SECRET_MISSING, FLEET_SECRET_UNREADABLE,
+ *   FLEET_OVERRIDE_CONFLICT
  */
 export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts): Promise<Candidate> {
   if (desired.schemaVersion > facts.schemaVersion) {
@@ -41,15 +35,14 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
       nextStep: 'Render it for the version this box reports, or update the box.',
     });
   }
-  const wanted = await facts.secrets();
+  const wanted = desired.config;
   const pure = parseConfig(wanted);
   if (!pure.ok) throw invalid('CONFIG_INVALID', pure.problems);
+  await checkSecrets(desired, facts.open);
   const cleared = new Set(desired.clearOverrides ?? []);
-  const { localSettings } = pure.config.remote;
   const changes = facts.changes.filter(
     (path) =>
       !cleared.has(pointerOf(path)) &&
-      localSettings.includes(settingOf(path)) &&
       entryOf(facts.current, path) !== undefined &&
       !isDeepStrictEqual(entryOf(facts.current, path), entryOf(wanted, path)),
   );
@@ -67,13 +60,27 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
     config: whole.config,
     source: 'central',
     changes,
+    sealed: sealedFor(wanted, desired.sealed),
     sha256: facts.sha256,
     generation: desired.generation,
-    via: facts.via,
     confirmMs: desired.apply.confirmWithinSeconds * 1000,
     // A stick is no line that could be lost.
     confirmedBy: facts.via === 'usb' ? null : facts.via,
   };
+}
+
+/** @throws ApplyRefusal FLEET_SECRET_MISSING, FLEET_SECRET_UNREADABLE, naming the setting */
+async function checkSecrets({ config, sealed }: DesiredConfig, open: CandidateFacts['open']): Promise<void> {
+  for (const { name, path } of secretReferences(config)) {
+    try {
+      if (!Object.hasOwn(sealed, name)) throw secretMissing(name);
+      await open(name, sealed[name] ?? '');
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      const { code, kind, message, nextStep } = error;
+      throw new ApplyRefusal(pointerOf(path.map(String)), { code, kind, message, nextStep });
+    }
+  }
 }
 
 export function entryOf(document: RawDocument | null, [section, name]: ConfigPath): unknown {

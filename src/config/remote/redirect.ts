@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type SealedByName, secretReferences } from '../secrets.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -39,6 +40,23 @@ export function redirectChanges(before: Json | null, after: Json): string[] {
       changed.push(pointerOf([section]));
   }
   return changed.toSorted();
+}
+
+/**
+ * Secrets that decide where patient data goes and are others than before: many an archive tells its customers apart
+ * by nothing else. They are sealed anew only where they have changed.
+ * @returns JSON pointers (RFC 6901) into the document of the box, sorted
+ */
+export function secretRedirects(
+  before: SealedByName,
+  after: { config: Json; sealed: SealedByName },
+): string[] {
+  const { destinations, remote } = after.config;
+  const names = new Set(secretReferences({ destinations, remote }).map(({ name }) => name));
+  return [...names]
+    .filter((name) => member(before, name) !== member(after.sealed, name))
+    .map((name) => pointerOf(['sealed', name]))
+    .toSorted();
 }
 
 /** A JSON pointer (RFC 6901). */

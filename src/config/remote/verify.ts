@@ -7,7 +7,8 @@ import {
   type FleetName,
   type TrustDocument,
 } from './documents.ts';
-import { redirectChanges } from './redirect.ts';
+import type { SealedByName } from '../secrets.ts';
+import { redirectChanges, secretRedirects } from './redirect.ts';
 import { type Refused, refusal } from './refusals.ts';
 import { readSigned } from './signed.ts';
 import { shortOf } from './trust.ts';
@@ -24,6 +25,8 @@ export interface DesiredFacts {
   readonly lastSha256: string | null;
   /** The document in use as it was written, null where there is none: then everything counts as redirected. */
   readonly currentConfig: Readonly<Record<string, unknown>> | null;
+  /** The secrets that came with it. */
+  readonly currentSealed: SealedByName;
 }
 
 export type DesiredOutcome =
@@ -55,7 +58,10 @@ export async function verifyDesired(bytes: Uint8Array, facts: DesiredFacts): Pro
   if (desired.generation < facts.lastGeneration) return refusal('FLEET_ROLLBACK');
   const unchanged = sha256 === facts.lastSha256;
   if (desired.generation === facts.lastGeneration && !unchanged) return refusal('FLEET_SAME_GENERATION');
-  const redirects = redirectChanges(facts.currentConfig, desired.config);
+  const redirects = [
+    ...redirectChanges(facts.currentConfig, desired.config),
+    ...secretRedirects(facts.currentSealed, desired),
+  ];
   if (redirects.length > 0 && (await shortOf('gantry-desired', jws, facts.trust, 'redirect')) !== null)
     return refusal('FLEET_REDIRECT_THRESHOLD');
   return { ok: true, desired, sha256, unchanged, redirects };

@@ -45,8 +45,6 @@ export class MqttChannel implements Channel {
   #offReport: (() => void) | null = null;
   #reportDue = true;
   #reportedAt = Number.NEGATIVE_INFINITY;
-  /** The same by the wall clock, for people. */
-  #nextAt: number | null = null;
   #contactAt: number | null = null;
   #failure: FailureText | null = null;
 
@@ -80,8 +78,7 @@ export class MqttChannel implements Channel {
   }
 
   state(): ChannelState {
-    const nextAt = this.#broker === null ? this.#nextAt : null;
-    return { kind: 'mqtt', contactAt: this.#contactAt, nextAt, failure: this.#failure };
+    return { kind: 'mqtt', contactAt: this.#contactAt, failure: this.#failure };
   }
 
   get #presenceTopic(): string {
@@ -189,11 +186,7 @@ export class MqttChannel implements Channel {
     const fault: GantryError = asRemoteFault(error);
     const now = performance.now();
     // A line that breaks may fail a publication, and is lost as well: that is one failure.
-    if (now >= this.#pausedUntil) {
-      const pauseMs = this.#backOff.next();
-      this.#pausedUntil = now + pauseMs;
-      this.#nextAt = Date.now() + pauseMs;
-    }
+    if (now >= this.#pausedUntil) this.#pausedUntil = now + this.#backOff.next();
     if (this.#failure?.code !== fault.code)
       this.#parts.log.warn(
         { channel: 'mqtt', code: fault.code, cause: causeOf(fault) },
