@@ -11,6 +11,7 @@ import type { Config } from './config/schema.ts';
 import { type SealedByName, sealedFor } from './config/secrets.ts';
 import type { Rooms } from './gateway.ts';
 import type { Destination } from './gateway-destination.ts';
+import { checkNotify, checkRemote } from './gateway-dry-run.ts';
 import { makeDestination } from './gateway-destinations.ts';
 import { intakeOptions } from './gateway-intake.ts';
 import { dicomCertificate, ownCertificate, webCertificate } from './gateway-own-certificate.ts';
@@ -38,6 +39,9 @@ export function createApplyPorts(store: Store, rooms: Rooms, web: Web): ApplyPor
       await checkCertificates(store, config);
       checkCallers(store, rooms, config);
       await checkDestinations(store, now, { config, sealed }, before);
+      await checkNotify(now, config);
+      if (store.remote.value.enrolment !== null)
+        await checkRemote(now, config, rooms.channels(), store.secrets.of(sealed));
     },
     look: () => lookAt(store, rooms, web),
     follow: (config) => live().follow(config),

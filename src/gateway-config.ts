@@ -10,7 +10,6 @@ import { createApplyPorts } from './gateway-apply.ts';
 import type { Store } from './gateway-store.ts';
 import type { Web } from './gateway-web.ts';
 import { redactConfig } from './health/redaction.ts';
-import type { StatusReport } from './health/status.ts';
 import type { ConfigTools } from './web/config-tools.ts';
 
 /** A local configuration that nobody has to confirm is kept once nothing is worse; that takes no longer. */
@@ -79,6 +78,7 @@ export function createConfigTools(store: Store, started: () => StartedRooms): Co
         sealed: {},
         sha256: documentSha256(text),
         generation: null,
+        via: null,
         confirmMs: confirmWithinSeconds === null ? unattendedMs : confirmWithinSeconds * 1000,
         confirmedBy: confirmWithinSeconds === null ? null : 'operator',
       });
@@ -90,18 +90,5 @@ export function createConfigTools(store: Store, started: () => StartedRooms): Co
     applyWaiting: () => started().agent.applyWaiting(),
     release: () => started().doors.release(),
     confirmSeconds,
-  };
-}
-
-/** What the status says of it. */
-export function configFacts(store: Store, applier: Applier | null): StatusReport['config']['central'] {
-  const { enrolment, applied } = store.remote.value;
-  const { phase, confirmUntil } = applier?.state ?? { phase: 'idle' as const, confirmUntil: null };
-  return {
-    fleet: enrolment?.fleet ?? null,
-    generation: applied?.generation ?? null,
-    phase,
-    confirmUntil: confirmUntil === null ? null : new Date(confirmUntil).toISOString(),
-    overrides: store.current.changes.map((path) => path.join('.')),
   };
 }

@@ -1,6 +1,7 @@
 import { echo } from './archive/dimse-echo.ts';
 import { GantryError } from './base/errors.ts';
 import { allowModality, modalityUnknown, replaceModality } from './config/modalities.ts';
+import { requireLocal } from './gateway-site.ts';
 import type { Store } from './gateway-store.ts';
 import { echoReport } from './health/modality-echo.ts';
 import type { IntakeListener } from './intake/listener.ts';
@@ -17,10 +18,14 @@ export function createModalityTools(store: Store, listener: IntakeListener): Mod
     attempts: () => listener.attempts(),
     followAttempts: (follower) => listener.followAttempts(follower),
     unknownCallers: () => listener.unknownCallers(),
-    allow: async (name, change) =>
-      done('modality-allowed', name, (await allowModality(configStore, name, change)).generation),
-    replace: async (name, change) =>
-      done('modality-replaced', name, (await replaceModality(configStore, name, change)).generation),
+    allow: async (name, change) => {
+      requireLocal(store, 'modalities');
+      return done('modality-allowed', name, (await allowModality(configStore, name, change)).generation);
+    },
+    replace: async (name, change) => {
+      requireLocal(store, 'modalities');
+      return done('modality-replaced', name, (await replaceModality(configStore, name, change)).generation);
+    },
     echo: async (name) => {
       const { modalities, intake } = store.current.config;
       const modality = Object.hasOwn(modalities, name) ? modalities[name] : undefined;

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { writeFileDurably } from './base/disk.ts';
 import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
-import { WeeklyWindows } from './base/weekly-windows.ts';
 import { Channels } from './config/remote/channels/channels.ts';
 import { configSchemaVersion } from './config/schema-version.ts';
 import type { Config } from './config/schema.ts';
@@ -11,12 +10,11 @@ import { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
 import type { BoxFacts } from './config/remote/report.ts';
+import { applyWindows } from './gateway-central.ts';
 import type { Rooms } from './gateway.ts';
+import { readPlace } from './gateway-secrets.ts';
 import type { Store } from './gateway-store.ts';
 import type { StatusReport } from './health/status.ts';
-
-/** When changes that are to wait for it are made, by the clock of the site: at night. */
-const window = { days: '*', from: '20:00', to: '05:00' };
 
 /** The hand of central IT on this box, until the stack ends it. */
 export function startAgent(
@@ -42,7 +40,7 @@ export function startAgent(
       command: (command) => carryOut(store, rooms, command),
       openSecret: (name, sealed) => store.secrets.open(name, sealed),
       enrolled: async () => rooms.live?.follow(store.current.config),
-      inWindow: (now) => new WeeklyWindows([window], store.current.config.site.timeZone).openAt(now) !== null,
+      inWindow: (now) => applyWindows(store.current.config).openAt(now) !== null,
     },
   });
   stack.defer(() => agent.stop());
@@ -52,6 +50,7 @@ export function startAgent(
 /** The ways to central IT, as far as this box belongs to a fleet. */
 export function startChannels(
   store: Store,
+  rooms: Rooms,
   agent: RemoteAgent,
   stack: AsyncDisposableStack,
 ): Promise<LivePart> {
@@ -72,11 +71,15 @@ export function startChannels(
       agent,
       fleet,
       device,
-      readText: (place) => store.secrets.readText(place),
+      readText: (place) => readPlace(place, store.secrets),
       ownCertificate: () => Promise.resolve(null),
       log: store.log,
     });
-    return () => channels.stop();
+    rooms.channels = () => channels.states();
+    return async () => {
+      rooms.channels = () => [];
+      await channels.stop();
+    };
   });
 }
 

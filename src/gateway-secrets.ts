@@ -52,12 +52,6 @@ export class SecretBook implements SealedSecrets {
     return openSealed(await this.#key, { device, name }, sealed);
   }
 
-  /** What a setting stands for that names a file or a secret. @throws what reading it throws */
-  async readText(place: string): Promise<string> {
-    const name = secretNameOf(place);
-    return name === null ? readFile(place, 'utf8') : this.text(name);
-  }
-
   /** What changes where a secret does that this part of the configuration names: never the secret itself. */
   versionsFor(part: unknown): SealedByName {
     return sealedFor(part, this.#parts.configStore.sealed());
@@ -67,6 +61,12 @@ export class SecretBook implements SealedSecrets {
     if (!Object.hasOwn(sealed, name)) return Promise.reject(secretMissing(name));
     return this.open(name, sealed[name] ?? '');
   }
+}
+
+/** What a setting stands for that names a file or a secret. @throws what reading it throws */
+export async function readPlace(place: string, secrets: SealedSecrets): Promise<string> {
+  const name = secretNameOf(place);
+  return name === null ? readFile(place, 'utf8') : secrets.text(name);
 }
 
 /** The keys of this box beside its signing key; made where there are none yet. @throws GantryError FILE_DAMAGED */

@@ -7,6 +7,7 @@ import { type DiskSample, daysLeft, withSample } from './health/disk-forecast.ts
 import type { CompressionReport } from './health/compression.ts';
 import { type DrainSample, drain, withDrainSample } from './health/drain.ts';
 import { EventLog } from './health/event-log.ts';
+import { clockFacts } from './health/network-report.ts';
 import type { Probes } from './health/probes.ts';
 import type { RejectionReport, StatusReport, TlsReport } from './health/status.ts';
 import { buildStatus, type CountsInput, type ModalityInput } from './health/status-builder.ts';
@@ -34,7 +35,8 @@ interface StatusParts {
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
   readonly web: () => StatusReport['web'];
-  readonly central: () => StatusReport['config']['central'];
+  /** @param clockTrusted false where an archive's clock says otherwise */
+  readonly central: (clockTrusted: boolean) => StatusReport['config']['central'];
   /** Null where no codec is at work. */
   readonly compression: (atRest: SpoolCounts['atRest']) => CompressionReport | null;
 }
@@ -92,6 +94,7 @@ export class StatusGatherer {
     const { destinations, network, probes, port, tls, compression, web } = this.#parts;
     const { config, generation, origin, changedAt, undone } = current();
     const now = clock.now();
+    const { trusted } = clockFacts(now, null, network.clockOffsetsMs());
     const gate = spool.intakeGate();
     const intake = listener.stats();
     const inputs = Object.fromEntries(destinations.map((one) => [one.name, one.state(now)]));
@@ -100,7 +103,7 @@ export class StatusGatherer {
       startedAt: this.#startedAt,
       version,
       site: { name: config.site.name, timeZone: config.site.timeZone },
-      config: { generation, origin, changedAt, undone, central: this.#parts.central() },
+      config: { generation, origin, changedAt, undone, central: this.#parts.central(trusted !== false) },
       configRejected,
       box: {
         id: keyring.boxId,

@@ -1,8 +1,10 @@
+import type { Config } from './config/schema.ts';
 import { type BundleParts, createBundleTools } from './gateway-bundle.ts';
 import type { Destination } from './gateway-destination.ts';
 import { LineTester } from './gateway-line.ts';
 import { createModalityTools } from './gateway-modalities.ts';
 import { named } from './gateway-operator.ts';
+import { createSiteTools } from './gateway-site.ts';
 import { createStudyTools } from './gateway-studies.ts';
 import { sendTestStudy } from './gateway-test-study.ts';
 import { commissioningReport } from './health/commissioning-report.ts';
@@ -12,6 +14,8 @@ import type { DestinationTools, Tools } from './web/tools.ts';
 interface ToolParts extends BundleParts {
   readonly config: ConfigTools;
   readonly destinations: readonly Destination[];
+  /** Brings the running parts under the configuration in use. */
+  readonly follow: (config: Config) => Promise<void>;
 }
 
 /** The working parts behind the page, put together from the rooms. */
@@ -20,6 +24,7 @@ export async function createTools(parts: ToolParts): Promise<Tools> {
   const modalities = createModalityTools(store, listener);
   const destinations = createDestinationTools(parts, await LineTester.open(store));
   return {
+    site: createSiteTools(store, parts.follow),
     modalities,
     destinations,
     studies: createStudyTools(store),

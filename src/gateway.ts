@@ -2,10 +2,12 @@ import { GantryError } from './base/errors.ts';
 import { version } from './base/version.ts';
 import type { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
+import type { ChannelState } from './config/remote/channels/port.ts';
 import type { Config } from './config/schema.ts';
 import { startReceipts, startRetention } from './gateway-background.ts';
 import type { Destination } from './gateway-destination.ts';
-import { configFacts, createConfigTools, startApplier } from './gateway-config.ts';
+import { centralReport } from './gateway-central.ts';
+import { createConfigTools, startApplier } from './gateway-config.ts';
 import { startAgent, startChannels } from './gateway-remote.ts';
 import { Destinations } from './gateway-destinations.ts';
 import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
@@ -76,7 +78,7 @@ export class Gateway {
     await web.startHttps();
     rooms.applier = await startApplier(store, rooms, web, stack);
     rooms.agent = startAgent(store, rooms, rooms.applier, stack);
-    const line = await startChannels(store, rooms.agent, stack);
+    const line = await startChannels(store, rooms, rooms.agent, stack);
     const parts = [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier, line];
     rooms.live = new LiveParts(parts, store.current.config);
     rooms.agent.start();
@@ -142,6 +144,8 @@ export interface Rooms {
   applier: Applier | null;
   /** Central IT's hand on the box, once everything has started. */
   agent: RemoteAgent | null;
+  /** How each way to central IT is. */
+  channels: () => readonly ChannelState[];
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
 }
@@ -201,7 +205,13 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     tls: () => (tls.port === null ? null : tlsReport(tls.port, store)),
     compression: (atRest) => store.codec.report(atRest),
     web: () => rooms?.webReport() ?? { https: null },
-    central: () => configFacts(store, rooms?.applier ?? null),
+    central: (clockTrusted) =>
+      centralReport({
+        store,
+        clockTrusted,
+        apply: rooms?.applier?.state ?? null,
+        channels: rooms?.channels() ?? [],
+      }),
   });
   const metrics = createMetricsText(store, { status, listener, destinations });
   status.start();
@@ -216,6 +226,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     live: null,
     applier: null,
     agent: null,
+    channels: () => [],
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
     selfCheck: createSelfCheck(store, { listener, doors }),
@@ -225,6 +236,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
       destinations,
       network,
       config: createConfigTools(store, () => requireStarted(rooms)),
+      follow: async (next) => rooms?.live?.follow(next),
       status: () => status.report(),
       metrics: async () => (await metrics()).text,
     }),

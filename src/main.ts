@@ -3,4 +3,4 @@
 import './cli/process-setup.ts';
 import { runCommandLine } from './cli/command-line.ts';
 
-await runCommandLine(process.argv);
+void runCommandLine(process.argv);

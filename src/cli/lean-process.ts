@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isOneFile } from '../base/own-files.ts';
 
 /*
  * What a gateway that runs for months is to be started with, and what can be given to a process only at its start:
@@ -8,9 +9,10 @@ import { join } from 'node:path';
  * - two arenas of malloc: by default each of some 24 threads has its own, and keeps what it had at its peak;
  * - the compile cache: with it the TypeScript compiler is never loaded, in either thread, once the sources have been
  *   compiled by an earlier start. It lies beside the packages: whoever can write there can change the code itself.
+ * The executable is built with these options and holds no TypeScript: only the arenas are left to be set.
  */
-const nodeOptions = ['--max-semi-space-size=4', '--expose-gc'];
-const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'gantry');
+export const leanNodeOptions: readonly string[] = ['--max-semi-space-size=4', '--expose-gc'];
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/gantry', import.meta.url));
 
 /**
  * Starts this program anew within the same process (same id, same input and output), unless it was started lean
@@ -19,12 +21,15 @@ const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cac
  */
 export function continueLean(): void {
   const { execPath, execArgv, argv, env } = process;
-  const startedLean = nodeOptions.every((option) => execArgv.includes(option));
+  const startedLean = isOneFile
+    ? env['MALLOC_ARENA_MAX'] !== undefined
+    : leanNodeOptions.every((option) => execArgv.includes(option));
   const canRestart = process.execve !== undefined && process.platform !== 'win32';
   if (startedLean || !canRestart || process.channel !== undefined) return;
-  process.execve?.(execPath, [execPath, ...execArgv, ...nodeOptions, ...argv.slice(1)], {
+  const program = isOneFile ? argv.slice(2) : [...execArgv, ...leanNodeOptions, ...argv.slice(1)];
+  process.execve?.(execPath, [execPath, ...program], {
     MALLOC_ARENA_MAX: '2',
-    NODE_COMPILE_CACHE: compileCache,
+    ...(isOneFile ? {} : { NODE_COMPILE_CACHE: compileCache }),
     ...env,
   });
 }

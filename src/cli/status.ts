@@ -6,6 +6,7 @@ import type {
   StatusReport,
   TlsReport,
 } from '../health/status.ts';
+import { configLines } from './status-config.ts';
 import { ControlClient } from './control-client.ts';
 import { limitWords, measuredWords, megabytes, plainTable } from './words.ts';
 
@@ -39,6 +40,7 @@ async function inWords(report: StatusReport): Promise<string> {
       `${totals.held} held, ${totals.quarantined} quarantined, ${totals.conflicts} in conflict.`,
     `Disk: ${disk.state}, ${megabytes(disk.freeBytes)} free${disk.daysLeft === null ? '' : `, room for ${disk.daysLeft} days`}.`,
     ...restWords(report.compression),
+    ...configLines(report),
     '',
   ];
   const table = await plainTable([

@@ -6,6 +6,8 @@ declare module 'dcmjs/dictionary' {
 
 /** What every build by Emscripten takes. */
 interface EngineSettings {
+  /** The engine itself; it would look for a file beside its script otherwise. */
+  readonly wasmBinary: Uint8Array;
   print(line: string): void;
   printErr(line: string): void;
 }

@@ -1,3 +1,4 @@
+import { readPackageFile } from '../base/own-files.ts';
 import type { CodecName, FrameFormat } from './frame-format.ts';
 import { frameBytes } from './frame-format.ts';
 import { PassThrough } from './pass-through.ts';
@@ -8,8 +9,8 @@ import { PassThrough } from './pass-through.ts';
  */
 
 /** Made anew for each engine, which builds itself into it. The engines would write to standard output. */
-function quiet() {
-  return { print: () => undefined, printErr: () => undefined };
+function settings(wasm: string) {
+  return { wasmBinary: readPackageFile(wasm), print: () => undefined, printErr: () => undefined };
 }
 
 let openJph: Promise<Awaited<ReturnType<typeof loadOpenJph>>> | null = null;
@@ -17,15 +18,21 @@ let openJpeg: Promise<Awaited<ReturnType<typeof loadOpenJpeg>>> | null = null;
 let charLs: Promise<Awaited<ReturnType<typeof loadCharLs>>> | null = null;
 
 async function loadOpenJph() {
-  return (await import('@cornerstonejs/codec-openjph/wasmjs')).default(quiet());
+  return (await import('@cornerstonejs/codec-openjph/wasmjs')).default(
+    settings('@cornerstonejs/codec-openjph/wasm'),
+  );
 }
 
 async function loadOpenJpeg() {
-  return (await import('@cornerstonejs/codec-openjpeg/decodewasmjs')).default(quiet());
+  return (await import('@cornerstonejs/codec-openjpeg/decodewasmjs')).default(
+    settings('@cornerstonejs/codec-openjpeg/decodewasm'),
+  );
 }
 
 async function loadCharLs() {
-  return (await import('@cornerstonejs/codec-charls/wasmjs')).default(quiet());
+  return (await import('@cornerstonejs/codec-charls/wasmjs')).default(
+    settings('@cornerstonejs/codec-charls/wasm'),
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startOwnThread } from '../base/own-files.ts';
 import type { CodecReply, CodecTask } from './codec-tasks.ts';
 import type { CodecName, FrameFormat } from './frame-format.ts';
 import { codecLimits } from './limits.ts';
@@ -129,7 +130,7 @@ class CodecThread {
   constructor(options: CodecPoolOptions, events: ThreadEvents) {
     this.#options = options;
     this.#events = events;
-    this.#worker = new Worker(new URL('./codec-worker.ts', import.meta.url));
+    this.#worker = startOwnThread(new URL('./codec-worker.ts', import.meta.url));
     // A thread at rest does not keep the process alive.
     this.#worker.unref();
     this.#worker.on('message', (reply: CodecReply) => this.#answered(reply));

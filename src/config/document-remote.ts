@@ -1,7 +1,12 @@
 import { z } from 'zod';
+import { weeklyWindow } from './document-window.ts';
 import { proxy } from './document-destinations.ts';
 import { clientCertificate } from './document-line.ts';
 import { brokerUrl, cronExpression, filePath, recordUrl, secretPlace, shortText } from './values.ts';
+
+/** What a technician may set on the page of a box that central IT configures. */
+export const localSettings = ['modalities', 'site.name', 'site.timeZone'] as const;
+export type LocalSetting = (typeof localSettings)[number];
 
 /** How the way to central IT is made, whatever is spoken on it. */
 const line = {
@@ -93,6 +98,20 @@ export const remote = z
     https,
     mqtt,
     usb,
+    applyWindows: z
+      .array(weeklyWindow)
+      .max(32)
+      .default([{ days: '*', from: '20:00', to: '05:00' }])
+      .describe(
+        'When configurations that central IT marks with "apply: window" are put in use, by the clock of the site. Empty: never by itself, only by "gantry config apply".',
+      ),
+    localSettings: z
+      .array(z.enum(localSettings))
+      .max(localSettings.length)
+      .default([...localSettings])
+      .describe(
+        'What may be set on the page of a box that belongs to a fleet: "modalities" (which devices are let in, with their addresses), "site.name", "site.timeZone". Such a value counts over what central IT gives, and is reported. One that is no longer named here is given up with the next configuration.',
+      ),
     commands: z
       .array(z.enum(['echo', 'support-bundle', 'retry']))
       .max(3)

@@ -71,7 +71,9 @@ export interface TrialDocument {
 }
 
 /** A section of the document and the name of an entry in it. */
-export type ConfigPath = readonly [section: 'modalities', name: string];
+export type ConfigPath =
+  | readonly [section: 'modalities', name: string]
+  | readonly [section: 'site', name: 'name' | 'timeZone'];
 
 /** The document as it was written, without defaults. */
 export type RawDocument = Readonly<Record<string, unknown>>;
@@ -186,11 +188,10 @@ export class ConfigStore {
     return changed;
   }
 
-  async #change([section, name]: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
+  async #change(path: ConfigPath, edit: (entry: unknown) => unknown): Promise<CurrentConfig> {
     // Asked here as well: zod leaves out a key such as "__proto__" in silence.
-    if (!entryName.safeParse(name).success) throw changeInvalid([unusableName]);
+    if (!entryName.safeParse(path[1]).success) throw changeInvalid([unusableName]);
     const before = this.#database.data;
-    const path = [section, name] as const;
     const next = edited(before.config, path, edit);
     // What is being tried gets it as well: a device let in meanwhile stays let in, whatever becomes of the trial.
     const trial = this.#trial;

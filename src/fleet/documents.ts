@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseDays, parseTimeOfDay } from '../base/weekly-windows.ts';
 import { boxName, confirmSeconds, fleetName, publicJwk } from '../config/remote/documents.ts';
+import { weeklyWindow } from '../config/document-window.ts';
 import { entryName, shortText } from '../config/values.ts';
 
 /** What central IT writes into its git folder: documents of four kinds, in YAML or JSON. */
@@ -102,21 +102,6 @@ export const deviceDocument = z
   .describe('One box.');
 
 const percent = z.number().min(0).max(100);
-const timeOfDay = z.string().refine((text) => parseTimeOfDay(text) !== null, {
-  error: 'is not a time of day',
-  params: { suggestion: 'Write hours and minutes with two digits each, such as "20:00".' },
-});
-const weeklyWindow = z.strictObject({
-  days: z
-    .string()
-    .refine((text) => parseDays(text) !== null, {
-      error: 'names no days of the week',
-      params: { suggestion: 'Use "mon-fri", "sat,sun" or "*".' },
-    })
-    .default('*'),
-  from: timeOfDay,
-  to: timeOfDay,
-});
 const wave = z.union([
   z.int().min(1).max(100_000),
   z

@@ -12,6 +12,8 @@ export interface CommissioningFacts {
   readonly lines: readonly LineReport[];
 }
 
+const origins = { file: 'from a file', page: 'changed on the page', central: 'from central IT' } as const;
+
 type Row = readonly [what: string, value: string];
 
 /** A page to be printed and signed when the box is handed over: what it is, and what of it was seen to work. */
@@ -66,10 +68,7 @@ function boxRows({ version, config, disk, intake }: StatusReport, boxId: string)
   return [
     ['Box', boxId],
     ['Software', `Gantry ${version}`],
-    [
-      'Settings',
-      `generation ${config.generation}, ${config.origin === 'page' ? 'changed on the page' : 'from a file'}`,
-    ],
+    ['Settings', `generation ${config.generation}, ${origins[config.origin]}`],
     ['Disk', `${gigabytes(disk.freeBytes)} free of ${gigabytes(disk.totalBytes)}, ${disk.state}`],
     ...(certificate === null ? [] : [['DICOM TLS certificate (SHA-256)', certificate.sha256] as const]),
   ];

@@ -101,11 +101,48 @@ export interface CentralReport {
   readonly fleet: string | null;
   /** Of central IT, in use; null where none is. */
   readonly generation: number | null;
+  /** How that one came. */
+  readonly via: ChannelReport['kind'] | null;
   readonly phase: 'idle' | 'validating' | 'applying' | 'confirming' | 'reverting';
   /** What is being tried goes back by itself then; null where nothing is tried. */
   readonly confirmUntil: string | null;
   /** Entries set on this box, e.g. `modalities.ct1`. */
   readonly overrides: readonly string[];
+  /** Of central IT, believed and not yet in use: it comes in a window, or when somebody says so. */
+  readonly waiting: {
+    readonly generation: number;
+    readonly when: 'now' | 'window' | 'manual';
+    /** When the window opens; null where it is open, or nobody knows. */
+    readonly opensAt: string | null;
+  } | null;
+  /** What was tried or offered last, where it is not in use. */
+  readonly failed: {
+    readonly at: string;
+    readonly phase: 'refused' | 'gone back';
+    readonly source: 'file' | 'central';
+    readonly generation: number | null;
+    readonly problem: RejectionReport;
+  } | null;
+  /** The last document that came under central IT's name and was not believed. */
+  readonly disbelieved: {
+    readonly at: string;
+    readonly count: number;
+    readonly problem: RejectionReport;
+  } | null;
+  /** Whether what was seen last can be the newest there is; null where this box belongs to no fleet. */
+  readonly freshness: 'fresh' | 'stale' | 'behind' | 'clock not trusted' | 'unknown' | null;
+  readonly channels: readonly ChannelReport[];
+}
+
+/** One way to central IT. */
+export interface ChannelReport {
+  readonly kind: 'https' | 'mqtt' | 'usb';
+  /** When central IT was last reached this way, since the start. */
+  readonly contactAt: string | null;
+  /** When it is asked or tried next; null where it is open, or nobody knows. */
+  readonly nextAt: string | null;
+  /** Why it is not reached at present. */
+  readonly problem: RejectionReport | null;
 }
 
 export interface VerdictAbout {

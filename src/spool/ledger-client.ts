@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { GantryError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { startOwnThread } from '../base/own-files.ts';
 import { LedgerDatabase } from './ledger.ts';
 import { find, type KnownInstance, type NewInstance } from './ledger-instances.ts';
 import type { Arguments, LedgerReply, LedgerRequest, OperationName, Result } from './ledger-operations.ts';
@@ -51,7 +52,7 @@ export class LedgerClient {
   private constructor(path: string, host: LedgerHost) {
     this.#host = host;
     this.#reader = LedgerDatabase.openReader(path);
-    this.#worker = new Worker(new URL('./ledger-worker.ts', import.meta.url), { workerData: { path } });
+    this.#worker = startOwnThread(new URL('./ledger-worker.ts', import.meta.url), { workerData: { path } });
     this.#worker.on('message', (reply: LedgerReply) => this.#answer(reply));
     this.#worker.on('error', (error) =>
       host.log.error({ code: 'LEDGER_WORKER', error }, 'the ledger worker failed'),

@@ -1,8 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { GantryError } from '../base/errors.ts';
+import { importOwnModule, listOwnFiles, readOwnFile } from '../base/own-files.ts';
 import { languages } from './language.ts';
 import type { PageLinks, PageView } from './view.ts';
 
@@ -38,7 +38,7 @@ const builtPage = new URL('../../web-ui/dist/', import.meta.url);
  * @throws GantryError WEB_PAGE_BROKEN where the built files do not fit together
  */
 export async function loadPage(dist: URL = builtPage): Promise<PageRenderer> {
-  const manifest = await readIfPresent(new URL('client/manifest.json', dist));
+  const manifest = readOwnFile(new URL('client/manifest.json', dist));
   if (manifest === null) return unbuiltPage;
   try {
     const links = linksOf(JSON.parse(manifest.toString('utf8')));
@@ -55,15 +55,6 @@ export async function loadPage(dist: URL = builtPage): Promise<PageRenderer> {
       },
       { cause },
     );
-  }
-}
-
-async function readIfPresent(file: URL): Promise<Buffer | null> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return null;
-    throw error;
   }
 }
 
@@ -90,17 +81,17 @@ interface ManifestEntry {
 }
 
 async function importRenderer(file: URL): Promise<RenderPage> {
-  const bundle = (await import(file.href)) as { renderPage?: unknown };
+  const bundle: { renderPage?: unknown } = await importOwnModule(file);
   if (typeof bundle.renderPage !== 'function') throw new Error('the server bundle exports no renderPage');
   return bundle.renderPage as RenderPage;
 }
 
 async function readAssets(folder: URL): Promise<Map<string, PageAsset>> {
   const assets = new Map<string, PageAsset>();
-  for (const name of await readdir(folder)) {
+  for (const name of listOwnFiles(folder)) {
     const type = assetTypes[extname(name)];
-    if (type === undefined) continue;
-    const body = await readFile(new URL(name, folder));
+    const body = readOwnFile(new URL(name, folder));
+    if (type === undefined || body === null) continue;
     assets.set(name, { type, body, gzipped: await gzipAsync(body, { level: 9 }) });
   }
   return assets;

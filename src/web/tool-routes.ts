@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ApiFile, type ApiRoute, type ApiStream, apiRoute, fileOf } from './api-route.ts';
 import { destinationRoutes } from './destination-routes.ts';
 import { attemptStream, modalityRoutes } from './modality-routes.ts';
+import { siteRoutes } from './site-routes.ts';
 import { studyRoutes } from './study-routes.ts';
 import type { BundleTools, Tools } from './tools.ts';
 
@@ -36,6 +37,7 @@ const network = z.object({
 /** The calls behind the page's tools. */
 export function toolRoutes(tools: Tools): ApiRoute[] {
   return [
+    ...siteRoutes(tools.site),
     ...modalityRoutes(tools.modalities),
     ...destinationRoutes(tools.destinations),
     ...studyRoutes(tools.studies),

@@ -51,12 +51,21 @@ export interface ModalityTools {
   followAttempts(follower: (attempt: AttemptView) => void): () => void;
   /** The one that tried last first. */
   unknownCallers(): readonly UnknownCallerView[];
-  /** Let in from now on, over restarts. @throws GantryError MODALITY_EXISTS, CONFIG_CHANGE_INVALID */
+  /** Let in from now on, over restarts. @throws GantryError CONFIG_NOT_LOCAL, MODALITY_EXISTS, CONFIG_CHANGE_INVALID */
   allow(name: string, change: ModalityChangeView): Promise<{ readonly generation: number }>;
-  /** Another device under the same name and history. @throws GantryError MODALITY_UNKNOWN, CONFIG_CHANGE_INVALID */
+  /** Another device under the same name and history. @throws GantryError CONFIG_NOT_LOCAL, MODALITY_UNKNOWN, CONFIG_CHANGE_INVALID */
   replace(name: string, change: ModalityChangeView): Promise<{ readonly generation: number }>;
   /** C-ECHO to it. @throws GantryError MODALITY_UNKNOWN, MODALITY_NO_ADDRESS */
   echo(name: string): Promise<EchoReport>;
+}
+
+/** What a technician can say of the place where the box stands. */
+export interface SiteTools {
+  /** In use from now on, over restarts. @throws GantryError CONFIG_NOT_LOCAL, CONFIG_CHANGE_INVALID */
+  change(change: {
+    readonly name?: string;
+    readonly timeZone?: string;
+  }): Promise<{ readonly generation: number }>;
 }
 
 /** What a technician can do with destinations. */
@@ -95,6 +104,7 @@ export interface BundleTools {
 
 /** The working parts behind the page. */
 export interface Tools {
+  readonly site: SiteTools;
   readonly modalities: ModalityTools;
   readonly destinations: DestinationTools;
   readonly studies: StudyTools;

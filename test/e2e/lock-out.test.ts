@@ -2,16 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ApplyBench, applyBench, freePorts, untilSettled } from '../fixtures/apply-bench.ts';
-import {
-  bytesOf,
-  desired,
-  device,
-  fleet,
-  signed,
-  signingKey,
-  trustOf,
-  trustState,
-} from '../fixtures/fleet-kit.ts';
+import { type Central, enrolBench } from '../fixtures/enrolled-bench.ts';
 
 /*
  * Configurations that would lock central IT, the modalities or the archive out: each signed and believed, offered to
@@ -20,12 +11,12 @@ import {
 
 const boxes = 5;
 const patienceMs = 240_000;
-const key = signingKey();
 
 interface Place extends ApplyBench {
   /** A port that another program holds. */
   readonly taken: number;
   readonly free: number;
+  readonly central: Central;
 }
 
 type Sections = Readonly<Record<string, unknown>>;
@@ -109,10 +100,10 @@ const invalid: LockOut[] = [
   () => ({ site: { timeZone: 'Mars/Olympus' } }),
 ];
 
-/** Central IT itself could not be reached any more: seen only once it is in use. */
+/** Central IT itself could not be reached any more: seen before, or only once it is in use. */
 const lines: LockOut[] = [
   () => ({ remote: { https: { url: 'https://127.0.0.1:9/fleet' } } }),
-  () => ({ remote: { https: { url: 'https://fleet.invalid/fleet' } } }),
+  ({ ports }) => ({ remote: { https: { url: `http://127.0.0.1:${ports.web}/fleet` } } }),
   () => ({
     remote: { https: { url: 'https://127.0.0.1:9/fleet', proxy: { url: 'http://proxy.invalid:3128' } } },
   }),
@@ -129,19 +120,11 @@ async function enrolledBench(): Promise<Place> {
   await new Promise((resolve) => holder.once('listening', resolve));
   writeFileSync(join(bench.directory, 'junk'), 'no certificate');
   mkdirSync(join(bench.directory, 'unmarked'));
-  const trust = trustState(trustOf([[key, ['config', 'redirect', 'trust', 'timestamp', 'command']]]));
-  await bench.gateway.agent.enrol({ fleet, device, trust });
+  const central = await enrolBench(bench, 'https');
   return Object.assign(Object.create(bench) as ApplyBench, {
     taken: (holder.address() as { port: number }).port,
     free,
-  });
-}
-
-async function offer(bench: ApplyBench, generation: number, config: unknown): Promise<void> {
-  const apply = { when: 'now', confirmWithinSeconds: 30 };
-  const document = await signed('gantry-desired', desired({ generation, config, apply }), key);
-  expect(await bench.gateway.agent.offer('desired', bytesOf(document), 'https')).toMatchObject({
-    taken: true,
+    central,
   });
 }
 
@@ -202,7 +185,7 @@ describe('a configuration that locks somebody out', () => {
             const [number, lockOut] = next;
             generation += 1;
             const before = bench.gateway.tools.config.show();
-            await offer(bench, generation, documentOf(bench, lockOut(bench)));
+            await bench.central.offer({ generation, config: documentOf(bench, lockOut(bench)) });
             const last = await settled(bench, generation);
             outcomes.push(number);
             expect(last?.phase, `lock-out ${number}`).toMatch(/^(?:Rejected|RolledBack)$/);

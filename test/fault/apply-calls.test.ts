@@ -34,6 +34,7 @@ function candidate(name: string): Candidate {
     sha256: 'a'.repeat(64),
     generation: 7,
     confirmMs: 600_000,
+    via: null,
     confirmedBy: null,
   };
 }

@@ -117,6 +117,7 @@ test('every event of the audit log has words', () => {
     'operator-routes',
     'role-refusals',
     'session-routes',
+    'site-routes',
     'study-routes',
     'tool-routes',
   ];

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { loadPage } from '../../src/web/page.ts';
 import { chromiumFlags, chromiumPath, chromiumPresent } from './chromium.ts';
 import { builtPage, createWebServer, SettableStatus } from './harness.ts';
-import { degradedReport, downReport, freshReport, tlsReport, workingReport } from './reports.ts';
+import { degradedReport, downReport, fleetReport, freshReport, tlsReport, workingReport } from './reports.ts';
 import { pair, startStory } from './story.ts';
 
 /** Real events the page is fed with; more by campaign. */
@@ -53,7 +53,7 @@ describe.skipIf(!chromiumPresent())('the quality of the page', { timeout: 180_00
     const context = await browser.newContext({ colorScheme, bypassCSP: true });
     onTestFinished(() => context.close());
     const page = await context.newPage();
-    for (const report of [workingReport, degradedReport, downReport, freshReport, tlsReport]) {
+    for (const report of [workingReport, degradedReport, downReport, freshReport, tlsReport, fleetReport]) {
       status.report = report;
       await page.goto(`${url}?lang=${report === downReport ? 'de' : 'en'}`);
       await page.locator('#events').waitFor();

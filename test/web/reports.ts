@@ -1,4 +1,5 @@
 import type {
+  CentralReport,
   DestinationReport,
   EventReport,
   MachineReport,
@@ -203,6 +204,46 @@ export const workingReport: StatusReport = {
     },
   },
   version: '0.1.0',
+};
+
+/** Reached one way, not the other. */
+export const centralReport: CentralReport = {
+  fleet: 'acme',
+  generation: 42,
+  via: 'https',
+  phase: 'idle',
+  confirmUntil: null,
+  overrides: ['site.timeZone', 'modalities.us1'],
+  waiting: null,
+  failed: null,
+  disbelieved: null,
+  freshness: 'fresh',
+  channels: [
+    { kind: 'https', contactAt: minutesBefore(4), nextAt: minutesBefore(-2), problem: null },
+    {
+      kind: 'mqtt',
+      contactAt: minutesBefore(180),
+      nextAt: minutesBefore(-1),
+      problem: {
+        code: 'REMOTE_PROXY_REFUSED',
+        words: 'The proxy refuses the way to central IT.',
+        nextStep: "Ask whoever runs the proxy to allow central IT's host and port.",
+      },
+    },
+  ],
+};
+
+/** Central IT gives its settings. */
+export const fleetReport: StatusReport = {
+  ...workingReport,
+  config: {
+    generation: 12,
+    origin: 'central',
+    changedAt: minutesBefore(60),
+    undone: [],
+    rejected: null,
+    central: centralReport,
+  },
 };
 
 /** Devices may send with TLS, under a certificate that is to be renewed. */

@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
 import type { MachineReport, StatusReport } from '../../src/health/status.ts';
-import { bytes, celsius, clockTime, dateText, duration, type Frame } from './format.ts';
+import { Central, originWords } from './central.tsx';
+import type { Desk } from './desk.ts';
+import { bytes, celsius, clockTime, duration, type Frame } from './format.ts';
 import { Bar, Card, Fact, Facts, Problem, State } from './parts.tsx';
 import { boxWords, clockWords, roomShort } from './words.ts';
 
@@ -9,7 +11,7 @@ interface BoxProps {
   readonly frame: Frame;
 }
 
-export function Box({ report, frame }: BoxProps): JSX.Element {
+export function Box({ report, frame, desk }: BoxProps & { readonly desk: Desk | null }): JSX.Element {
   const { disk, machine } = report;
   const { rejected } = report.config;
   const { speech } = frame;
@@ -40,6 +42,7 @@ export function Box({ report, frame }: BoxProps): JSX.Element {
       )}
       {machine === null ? null : <Machine machine={machine} frame={frame} />}
       <BoxState report={report} frame={frame} />
+      {desk === null ? null : <desk.Box about={report.site} frame={frame} />}
     </Card>
   );
 }
@@ -71,9 +74,6 @@ function Machine({ machine, frame }: { machine: MachineReport; frame: Frame }): 
 function BoxState({ report, frame }: BoxProps): JSX.Element {
   const { box, config, version } = report;
   const { speech } = frame;
-  const date =
-    config.changedAt === null ? speech.say('unknown') : dateText(Date.parse(config.changedAt), frame);
-  const origin = config.origin === 'page' ? 'box.generationPage' : 'box.generation';
   return (
     <>
       <h3>{speech.say('box.state')}</h3>
@@ -86,11 +86,12 @@ function BoxState({ report, frame }: BoxProps): JSX.Element {
         <Fact name={speech.say('box.clock')}>
           <State words={clockWords(report, frame)} />
         </Fact>
-        <Fact name={speech.say('box.settings')}>{speech.say(origin, { n: config.generation, date })}</Fact>
+        <Fact name={speech.say('box.settings')}>{originWords(report, frame)}</Fact>
       </Facts>
       {config.undone.length === 0 ? null : (
         <p class="small">{speech.say('box.undone', { list: config.undone.join(', ') })}</p>
       )}
+      <Central report={report} frame={frame} />
     </>
   );
 }

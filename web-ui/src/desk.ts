@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import type { DestinationReport, ModalityReport } from '../../src/health/status.ts';
+import type { DestinationReport, ModalityReport, StatusReport } from '../../src/health/status.ts';
 import type { Frame } from './format.ts';
 
 /** What a section of the page hands to the tools that stand in it. */
@@ -20,5 +20,6 @@ export interface Desk {
   readonly Modalities: ComponentType<{ readonly frame: Frame; readonly heard: string }>;
   readonly Parked: ComponentType<ToolProps<'held' | 'quarantined' | 'conflict'>>;
   readonly Archive: ComponentType<ToolProps<{ readonly name: string; readonly one: DestinationReport }>>;
+  readonly Box: ComponentType<ToolProps<StatusReport['site']>>;
   readonly Network: ComponentType<{ readonly frame: Frame }>;
 }

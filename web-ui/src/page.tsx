@@ -71,7 +71,7 @@ export function Page({ view, frame, stoppedAt, desk }: PageProps): JSX.Element {
         <Refusals report={report} frame={frame} />
         <Waiting report={report} frame={frame} desk={desk} />
         <Archives report={report} frame={frame} desk={desk} />
-        <Box report={report} frame={frame} />
+        <Box report={report} frame={frame} desk={desk} />
         <Network view={view} frame={frame} desk={desk} />
         <TypeThis view={view} frame={frame} />
         <Tls report={report} frame={frame} />

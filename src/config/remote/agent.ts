@@ -53,7 +53,7 @@ export type OfferOutcome =
 type Enrolment = NonNullable<RemoteMemory['enrolment']>;
 
 /** How often it is looked whether a document that waits for its window may be applied. */
-const windowLookMs = 30_000;
+const windowLookMs = 5_000;
 
 /** The hand of central IT on the box: believes what is signed rightly, and nothing else; has it applied; reports. */
 export class RemoteAgent {

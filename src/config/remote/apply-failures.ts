@@ -25,6 +25,7 @@ export const applyFailures = {
     code: 'APPLY_TAKEN_BACK',
     path: null,
     message: 'Somebody took it back before it was confirmed.',
+    nextStep: 'Ask who did so, and why, before it is tried again.',
   },
   unconfirmed: {
     code: 'APPLY_NOT_CONFIRMED',
@@ -43,6 +44,12 @@ export const applyFailures = {
     kind: 'permanent',
     message: 'Central IT configures this box; a file given here is not taken.',
     nextStep: 'Ask central IT for the change.',
+  },
+  notLocal: {
+    code: 'CONFIG_NOT_LOCAL',
+    kind: 'permanent',
+    message: 'Central IT keeps this setting to itself.',
+    nextStep: 'Ask central IT for the change, or to name it under "remote.localSettings".',
   },
   nothingWaits: {
     code: 'APPLY_NOTHING_WAITS',
@@ -66,11 +73,17 @@ export const applyFailures = {
 
 /** What is remembered and reported of a failure: no secret, nothing of a patient. */
 export function failureOf(error: unknown): NonNullable<AttemptRecord['error']> {
-  if (error instanceof ApplyRefusal) return { code: error.code, path: error.path, message: error.message };
+  if (error instanceof ApplyRefusal)
+    return { code: error.code, path: error.path, message: error.message, nextStep: error.nextStep };
   if (error instanceof GantryError || isText(error)) {
-    return { code: error.code, path: null, message: error.message };
+    return { code: error.code, path: null, message: error.message, nextStep: error.nextStep };
   }
-  return { code: 'INTERNAL', path: null, message: 'A part of the gateway failed under it.' };
+  return {
+    code: 'INTERNAL',
+    path: null,
+    message: 'A part of the gateway failed under it.',
+    nextStep: 'Send a support bundle to whoever maintains this box.',
+  };
 }
 
 function isText(error: unknown): error is FailureText {

@@ -38,6 +38,8 @@ export interface Candidate extends Omit<TrialDocument, 'id'> {
   readonly sha256: string;
   /** Of central IT; null for a local one. */
   readonly generation: number | null;
+  /** How it came from central IT; null for a local one. */
+  readonly via: ChannelKind | null;
   readonly confirmMs: number;
   /**
    * What has to be seen beside that nothing is worse: a person says so, or the way it came by is open again.
@@ -75,6 +77,11 @@ interface Trial {
   readonly decided: PromiseWithResolvers<boolean>;
   readonly channels: Set<ChannelKind>;
 }
+
+/** What a line of the history is about. */
+type Attempted = Pick<AttemptRecord, 'source' | 'generation' | 'sha256'> & {
+  readonly via?: ChannelKind | null;
+};
 
 const idle: ApplyState = { phase: 'idle', generation: null, source: null, confirmUntil: null, worse: {} };
 
@@ -154,10 +161,7 @@ export class Applier {
   }
 
   /** Notes that something was not even tried. */
-  async refuse(
-    facts: Pick<AttemptRecord, 'source' | 'generation' | 'sha256'>,
-    error: unknown,
-  ): Promise<void> {
+  async refuse(facts: Attempted, error: unknown): Promise<void> {
     await this.#note(facts, failureOf(error), 'Rejected');
   }
 
@@ -285,7 +289,7 @@ export class Applier {
 
   /** What became of it, durably. @param phase where there is an error */
   async #note(
-    { source, generation, sha256 }: Pick<AttemptRecord, 'source' | 'generation' | 'sha256'>,
+    { source, generation, sha256, via = null }: Attempted,
     error: AttemptRecord['error'],
     phase: ReportPhase = 'RolledBack',
   ): Promise<void> {
@@ -299,7 +303,7 @@ export class Applier {
       error,
       phase: error === null ? 'Applied' : phase,
     } as const;
-    const applied = error === null && generation !== null ? { generation, sha256, at } : null;
+    const applied = error === null && generation !== null ? { generation, sha256, at, via } : null;
     await state
       .change((value) => ({
         pending: null,
@@ -313,8 +317,8 @@ export class Applier {
       );
   }
 
-  #record({ source, generation, sha256 }: Candidate) {
-    return { source, generation, sha256, since: this.#parts.clock.now() };
+  #record({ source, generation, sha256, via }: Candidate) {
+    return { source, generation, sha256, via, since: this.#parts.clock.now() };
   }
 
   #require(): Trial {
@@ -353,9 +357,8 @@ function notConfirmed({ worse, candidate }: Trial): AttemptRecord['error'] {
       code: code ?? applyFailures.late.code,
       path: null,
       message: `Worse than before: ${what} (${code}).`,
+      nextStep: 'Correct the settings that this depends on, and give a new configuration.',
     };
   }
-  const { code, message } =
-    candidate.confirmedBy === 'operator' ? applyFailures.unconfirmed : applyFailures.late;
-  return { code, path: null, message };
+  return failureOf(candidate.confirmedBy === 'operator' ? applyFailures.unconfirmed : applyFailures.late);
 }

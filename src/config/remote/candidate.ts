@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { GantryError } from '../../base/errors.ts';
 import { secretMissing } from '../../base/sealed-secrets.ts';
+import type { LocalSetting } from '../document-remote.ts';
 import { parseConfig } from '../schema.ts';
 import { sealedFor, secretReferences } from '../secrets.ts';
 import type { ConfigPath, RawDocument } from '../store.ts';
@@ -19,6 +20,11 @@ interface CandidateFacts {
   readonly changes: readonly ConfigPath[];
   /** Opens a sealed secret, to see that this box can. @throws GantryError FLEET_SECRET_UNREADABLE */
   readonly open: (name: string, sealed: string) => Promise<unknown>;
+}
+
+/** What it is called where central IT says what may be set on a box. */
+function settingOf([section, name]: ConfigPath): LocalSetting {
+  return section === 'modalities' ? section : `site.${name}`;
 }
 
 /**
@@ -40,9 +46,11 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
   if (!pure.ok) throw invalid('CONFIG_INVALID', pure.problems);
   await checkSecrets(desired, facts.open);
   const cleared = new Set(desired.clearOverrides ?? []);
+  const { localSettings } = pure.config.remote;
   const changes = facts.changes.filter(
     (path) =>
       !cleared.has(pointerOf(path)) &&
+      localSettings.includes(settingOf(path)) &&
       entryOf(facts.current, path) !== undefined &&
       !isDeepStrictEqual(entryOf(facts.current, path), entryOf(wanted, path)),
   );
@@ -63,6 +71,7 @@ export async function candidateOf(desired: DesiredConfig, facts: CandidateFacts)
     sealed: sealedFor(wanted, desired.sealed),
     sha256: facts.sha256,
     generation: desired.generation,
+    via: facts.via,
     confirmMs: desired.apply.confirmWithinSeconds * 1000,
     // A stick is no line that could be lost.
     confirmedBy: facts.via === 'usb' ? null : facts.via,

@@ -5,7 +5,7 @@ import { entryOf } from './candidate.ts';
 import { type ReportedState, type ReportPhase, reportedState, wireVersion } from './documents.ts';
 import { judgeFreshness } from './freshness.ts';
 import { pointerOf } from './redirect.ts';
-import type { RemoteMemory } from './state.ts';
+import type { AttemptRecord, RemoteMemory } from './state.ts';
 
 /** What a report says beside the configuration. */
 export type BoxFacts = Pick<ReportedState, 'verdict' | 'queue' | 'disk' | 'certificates' | 'software'>;
@@ -53,7 +53,7 @@ export function reportOf(inputs: ReportInputs): ReportedState {
         current.changes.map((path) => [pointerOf(path), entryOf(document, path)]),
       ),
       phase: phaseOf(inputs, last?.phase ?? null),
-      error: last?.error ?? null,
+      error: wireError(last?.error ?? null),
       trustVersion: trust.document.version,
       timestampVersion: memory.timestamp?.timestamp.version ?? 0,
       freshness: judgeFreshness(memory.timestamp, freshness),
@@ -62,6 +62,11 @@ export function reportOf(inputs: ReportInputs): ReportedState {
     ...facts,
     commands: memory.commands.map((one) => ({ ...one, at: iso(one.at) })),
   } satisfies ReportedState);
+}
+
+/** What to do about it is said on the box; central IT has the code. */
+function wireError(error: AttemptRecord['error']): ReportedState['config']['error'] {
+  return error && { code: error.code, path: error.path, message: error.message };
 }
 
 function phaseOf({ phase, memory }: ReportInputs, last: ReportPhase | null): ReportPhase {

@@ -22,7 +22,14 @@ const attempt = z.object({
   sha256,
   phase: z.enum(reportPhases),
   /** Why it is not in use; null where it is. */
-  error: z.object({ code: z.string(), path: z.string().nullable(), message: z.string() }).nullable(),
+  error: z
+    .object({
+      code: z.string(),
+      path: z.string().nullable(),
+      message: z.string(),
+      nextStep: z.string().default(''),
+    })
+    .nullable(),
 });
 export type AttemptRecord = z.output<typeof attempt>;
 
@@ -38,6 +45,7 @@ const pending = z.object({
   source: z.enum(['file', 'central']),
   generation: z.int().nullable(),
   sha256,
+  via: z.enum(channelKinds).nullable().default(null),
   since: time,
   deadlineAt: time,
 });
@@ -57,7 +65,9 @@ const memory = z.object({
   /** The highest generation that was ever believed, and of which bytes. */
   seen: z.object({ generation: z.int(), sha256 }).nullable(),
   /** The desired document in use. */
-  applied: z.object({ generation: z.int(), sha256, at: time }).nullable(),
+  applied: z
+    .object({ generation: z.int(), sha256, at: time, via: z.enum(channelKinds).nullable().default(null) })
+    .nullable(),
   /** A document that was believed and waits for its time. */
   waiting: believed.nullable(),
   /** The newest document that was believed, whatever became of it. */

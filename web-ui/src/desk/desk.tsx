@@ -8,6 +8,7 @@ import { NetworkDesk } from './network.tsx';
 import { ParkedDesk } from './parked.tsx';
 import { api, Button, FrameProvider, Outcome, useCall, useFrame, useMay } from './parts.tsx';
 import { SessionDesk } from './session.tsx';
+import { SiteDesk } from './site.tsx';
 import { StudiesDesk } from './studies.tsx';
 import { TokensDesk } from './tokens.tsx';
 import { UsersDesk } from './users.tsx';
@@ -38,6 +39,11 @@ export const desk: Desk = {
   Archive: ({ about, frame }) => (
     <FrameProvider value={frame}>
       <ArchiveDesk {...about} />
+    </FrameProvider>
+  ),
+  Box: ({ about, frame }) => (
+    <FrameProvider value={frame}>
+      <SiteDesk site={about} />
     </FrameProvider>
   ),
   Network: ({ frame }) => (

@@ -250,15 +250,28 @@ export function Field(props: {
   name: string;
   secret?: boolean;
   value?: string;
+  /** What it may well be; anything else can be typed as well. */
+  choices?: readonly string[];
   required?: boolean;
   autocomplete?: 'off' | 'username' | 'current-password' | 'new-password' | 'one-time-code';
 }): JSX.Element {
-  const { label, name, secret = false, value = '', required = true, autocomplete = 'off' } = props;
+  const { label, name, secret = false, value = '', required = true, autocomplete = 'off', choices } = props;
   const shared = { name, required, autocomplete, defaultValue: value, autocapitalize: 'none' } as const;
   return (
     <label class="field">
       <span>{label}</span>
-      {secret ? <input type="password" {...shared} /> : <input type="text" spellcheck={false} {...shared} />}
+      {secret ? (
+        <input type="password" {...shared} />
+      ) : (
+        <input type="text" spellcheck={false} {...shared} {...(choices && { list: `${name}-choices` })} />
+      )}
+      {choices === undefined ? null : (
+        <datalist id={`${name}-choices`}>
+          {choices.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
     </label>
   );
 }

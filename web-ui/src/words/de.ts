@@ -1,10 +1,12 @@
 import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-de.ts';
+import { centralCodes, centralPhrases } from './central-de.ts';
 import { deskPhrases } from './desk-de.ts';
 import { testCodes } from './test-codes-de.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
+  ...centralPhrases,
   'head.product': 'Gantry Bild-Gateway',
   'head.language': 'Sprache',
   'foot.version': 'Gantry {version} · Einstellungen Stand {generation} · gestartet {ago}',
@@ -284,6 +286,7 @@ const notADevice = 'Prüfen Sie, welches Programm diesen Port anruft: Ein DICOM-
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...centralCodes,
   'verdict.NOT_RECEIVING': 'Kein Empfang: {cause}{kept}.',
   'verdict.PAUSED': 'An „{name}“ wird nicht gesendet: jemand hat es angehalten{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'An „{name}“ wird nicht gesendet: {cause}{kept}{room}.',

@@ -1,9 +1,11 @@
 import type { Phrase } from '../speech.ts';
+import { centralPhrases } from './central-en.ts';
 import { deskPhrases } from './desk-en.ts';
 
 /** What the page says, by key. `{name}` is put in; of a phrase with several forms `{n}` chooses one. */
 export const phrases = {
   ...deskPhrases,
+  ...centralPhrases,
   'head.product': 'Gantry image gateway',
   'head.language': 'Language',
   'foot.version': 'Gantry {version} · settings generation {generation} · started {ago}',

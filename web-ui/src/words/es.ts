@@ -1,10 +1,12 @@
 import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-es.ts';
+import { centralCodes, centralPhrases } from './central-es.ts';
 import { deskPhrases } from './desk-es.ts';
 import { testCodes } from './test-codes-es.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
+  ...centralPhrases,
   'head.product': 'Pasarela de imágenes Gantry',
   'head.language': 'Idioma',
   'foot.version': 'Gantry {version} · ajustes, generación {generation} · iniciado {ago}',
@@ -280,6 +282,7 @@ const notADevice = 'Busque qué programa llama a este puerto: no es un aparato D
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...centralCodes,
   'verdict.NOT_RECEIVING': 'No se recibe: {cause}{kept}.',
   'verdict.PAUSED': 'No se envía a «{name}»: alguien lo puso en pausa{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'No se envía a «{name}»: {cause}{kept}{room}.',

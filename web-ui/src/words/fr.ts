@@ -1,10 +1,12 @@
 import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-fr.ts';
+import { centralCodes, centralPhrases } from './central-fr.ts';
 import { deskPhrases } from './desk-fr.ts';
 import { testCodes } from './test-codes-fr.ts';
 
 export const phrases: Catalogue['phrases'] = {
   ...deskPhrases,
+  ...centralPhrases,
   'head.product': 'Passerelle d’images Gantry',
   'head.language': 'Langue',
   'foot.version': 'Gantry {version} · réglages, génération {generation} · démarré {ago}',
@@ -281,6 +283,7 @@ const notADevice = 'Cherchez quel programme appelle ce port : ce n’est pas un 
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...centralCodes,
   'verdict.NOT_RECEIVING': 'Pas de réception : {cause}{kept}.',
   'verdict.PAUSED': 'Pas d’envoi vers « {name} » : quelqu’un l’a mis en pause{kept}{room}.',
   'verdict.SECRET_UNREADABLE': 'Pas d’envoi vers « {name} » : {cause}{kept}{room}.',

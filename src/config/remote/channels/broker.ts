@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connect as connectOver, type IClientOptions, type IPublishPacket, MqttClient } from 'mqtt';
 import { systemErrorCode } from '../../../base/errors.ts';
 import { asRemoteFault, remoteFault } from './faults.ts';
-import type { Outward } from './outward.ts';
+import type { Outward, Target } from './outward.ts';
 
 /** From the CONNECT packet to its answer. */
 const welcomeMs = 20_000;
@@ -21,6 +21,22 @@ export interface BrokerOptions {
   readonly will?: { readonly topic: string; readonly payload: Buffer };
   /** Longest packet that is asked for. */
   readonly packetBytesMax?: number;
+}
+
+/** Where the broker of a URL is reached. */
+export function brokerTarget(url: string): Target {
+  const parsed = new URL(url);
+  const { protocol, port, hostname } = parsed;
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (ports[protocol] ?? 0) : Number(port),
+    secure: protocol === 'mqtts:' || protocol === 'wss:',
+    ...(isWebSocket(parsed) && { alpn: ['http/1.1'] }),
+  };
+}
+
+function isWebSocket({ protocol }: URL): boolean {
+  return protocol === 'wss:' || protocol === 'ws:';
 }
 
 /** MQTT 5 (OASIS), or 3.1.1 where a broker knows no more. Nothing here needs what only 5 has. */
@@ -51,15 +67,8 @@ export class Broker {
     options: BrokerOptions,
     version: MqttVersion = 5,
   ): Promise<Broker> {
-    const parsed = new URL(url);
-    const { protocol } = parsed;
-    const overWebSocket = protocol === 'wss:' || protocol === 'ws:';
-    const target = {
-      host: parsed.hostname.replace(/^\[|\]$/g, ''),
-      port: parsed.port === '' ? (ports[protocol] ?? 0) : Number(parsed.port),
-      secure: protocol === 'mqtts:' || protocol === 'wss:',
-      ...(overWebSocket && { alpn: ['http/1.1'] }),
-    };
+    const target = brokerTarget(url);
+    const overWebSocket = isWebSocket(new URL(url));
     let socket: Socket;
     try {
       socket = await outward.connect(target);

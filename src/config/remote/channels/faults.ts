@@ -62,6 +62,7 @@ const texts = {
 } as const satisfies Record<string, readonly [string, string]>;
 
 export type RemoteFaultCode = keyof typeof texts;
+export const remoteFaultCodes = Object.keys(texts);
 
 /** Central IT is not reached. Intake goes on whatever it is. */
 export function remoteFault(code: RemoteFaultCode, cause?: unknown): GantryError {

@@ -41,6 +41,8 @@ export class HttpsChannel implements Channel {
   #reportedAt = Number.NEGATIVE_INFINITY;
   /** Nothing is tried before (monotonic). */
   #pausedUntil = 0;
+  /** The same by the wall clock, for people. */
+  #pausedUntilAt: number | null = null;
   #stopping = false;
   #contactAt: number | null = null;
   #failure: FailureText | null = null;
@@ -86,7 +88,13 @@ export class HttpsChannel implements Channel {
   }
 
   state(): ChannelState {
-    return { kind: 'https', contactAt: this.#contactAt, failure: this.#failure };
+    return { kind: 'https', contactAt: this.#contactAt, nextAt: this.#nextAt(), failure: this.#failure };
+  }
+
+  #nextAt(): number | null {
+    if (this.#failure !== null) return this.#pausedUntilAt;
+    const due = this.#task?.getNextRun() ?? null;
+    return due && due.getTime() + ownShare(this.#parts.device, this.#config.jitterSeconds * 1000);
   }
 
   async #round(): Promise<number> {
@@ -145,6 +153,7 @@ export class HttpsChannel implements Channel {
     const fault = busy ? remoteFault('REMOTE_BUSY') : asRemoteFault(error);
     const pauseMs = Math.max(this.#backOff.next(), (busy ? error.afterMs : null) ?? 0);
     this.#pausedUntil = performance.now() + pauseMs;
+    this.#pausedUntilAt = Date.now() + pauseMs;
     this.#askDue = true;
     if (this.#failure?.code !== fault.code)
       this.#parts.log.warn(

@@ -45,6 +45,8 @@ export class MqttChannel implements Channel {
   #offReport: (() => void) | null = null;
   #reportDue = true;
   #reportedAt = Number.NEGATIVE_INFINITY;
+  /** The same by the wall clock, for people. */
+  #nextAt: number | null = null;
   #contactAt: number | null = null;
   #failure: FailureText | null = null;
 
@@ -78,7 +80,8 @@ export class MqttChannel implements Channel {
   }
 
   state(): ChannelState {
-    return { kind: 'mqtt', contactAt: this.#contactAt, failure: this.#failure };
+    const nextAt = this.#broker === null ? this.#nextAt : null;
+    return { kind: 'mqtt', contactAt: this.#contactAt, nextAt, failure: this.#failure };
   }
 
   get #presenceTopic(): string {
@@ -186,7 +189,11 @@ export class MqttChannel implements Channel {
     const fault: GantryError = asRemoteFault(error);
     const now = performance.now();
     // A line that breaks may fail a publication, and is lost as well: that is one failure.
-    if (now >= this.#pausedUntil) this.#pausedUntil = now + this.#backOff.next();
+    if (now >= this.#pausedUntil) {
+      const pauseMs = this.#backOff.next();
+      this.#pausedUntil = now + pauseMs;
+      this.#nextAt = Date.now() + pauseMs;
+    }
     if (this.#failure?.code !== fault.code)
       this.#parts.log.warn(
         { channel: 'mqtt', code: fault.code, cause: causeOf(fault) },

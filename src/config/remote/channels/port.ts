@@ -36,6 +36,8 @@ export interface ChannelState {
   readonly kind: ChannelKind;
   /** When central IT was last reached this way (ms since the epoch), or null. */
   readonly contactAt: number | null;
+  /** When it is asked or tried next (ms since the epoch); null where it is open, or nobody knows. */
+  readonly nextAt: number | null;
   /** Why it cannot be reached at present, or null. */
   readonly failure: FailureText | null;
 }

@@ -26,6 +26,18 @@ export class ServerBusyError extends Error {
   }
 }
 
+/** Where the web server of a URL is reached. */
+export function recordTarget(url: string): Target {
+  const { hostname, port, protocol } = new URL(url);
+  const secure = protocol === 'https:';
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (secure ? 443 : 80) : Number(port),
+    secure,
+    alpn: ['http/1.1'],
+  };
+}
+
 /** Reads and writes small files at a web server. Never follows a redirect. */
 export class RecordClient {
   readonly #pool: Pool;
@@ -34,14 +46,8 @@ export class RecordClient {
 
   /** @param connections at the same time; one is enough for a box */
   constructor(url: string, outward: Outward, connections = 1) {
-    const { origin, hostname, port, protocol, pathname } = new URL(url);
-    const secure = protocol === 'https:';
-    const target = {
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: port === '' ? (secure ? 443 : 80) : Number(port),
-      secure,
-      alpn: ['http/1.1'],
-    };
+    const { origin, pathname } = new URL(url);
+    const target = recordTarget(url);
     this.#base = pathname.endsWith('/') ? pathname : `${pathname}/`;
     this.#pool = new Pool(origin, {
       connections,

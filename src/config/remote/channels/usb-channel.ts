@@ -65,7 +65,7 @@ export class UsbChannel implements Channel {
   }
 
   state(): ChannelState {
-    return { kind: 'usb', contactAt: this.#contactAt, failure: this.#failure };
+    return { kind: 'usb', contactAt: this.#contactAt, nextAt: null, failure: this.#failure };
   }
 
   async #round(): Promise<number> {
