@@ -2,6 +2,7 @@ import type { Config } from './config/schema.ts';
 import { type BundleParts, createBundleTools } from './gateway-bundle.ts';
 import type { Destination } from './gateway-destination.ts';
 import { LineTester } from './gateway-line.ts';
+import { createMachineTools } from './gateway-machine.ts';
 import { createModalityTools } from './gateway-modalities.ts';
 import { named } from './gateway-operator.ts';
 import { createSiteTools } from './gateway-site.ts';
@@ -30,6 +31,7 @@ export async function createTools(parts: ToolParts): Promise<Tools> {
     studies: createStudyTools(store),
     bundle: createBundleTools(parts),
     config: parts.config,
+    machine: createMachineTools(),
     network: () => network.report(),
     commissioningReport: async () => {
       const { config } = store.current;

@@ -18,10 +18,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['base', 'dicom', 'crypto'],
   fleet: ['base', 'crypto', 'config'],
   health: ['base'],
-  web: ['base', 'health'],
+  helper: ['base'],
+  web: ['base', 'health', 'helper'],
   demo: ['base', 'dicom'],
-  cli: ['gateway.ts', 'config', 'fleet', 'demo', 'base'],
-  'main.ts': ['cli', 'gateway.ts', 'config', 'fleet', 'demo', 'base'],
+  cli: ['gateway.ts', 'config', 'fleet', 'helper', 'demo', 'base'],
+  'main.ts': ['cli', 'gateway.ts', 'config', 'fleet', 'helper', 'demo', 'base'],
   'gateway.ts': [
     'base',
     'dicom',
@@ -35,6 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'config',
     'fleet',
     'health',
+    'helper',
     'web',
   ],
 };

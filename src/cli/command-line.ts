@@ -11,6 +11,7 @@ import { dataOption } from './data-option.ts';
 import { addEnrollCommands } from './enroll-commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFleetCommands } from './fleet-commands.ts';
+import { addHelperCommand } from './helper-command.ts';
 import { addQueueCommands } from './queue-commands.ts';
 import { addBundleCommand, addDestinationCommands } from './tool-commands.ts';
 import { addCompressionCommands, addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
@@ -123,6 +124,7 @@ function createProgram(): Command {
   addBundleCommand(program);
   addFleetCommands(program);
   addEnrollCommands(program);
+  addHelperCommand(program);
 
   program
     .command('version')

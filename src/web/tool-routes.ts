@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApiFile, type ApiRoute, type ApiStream, apiRoute, fileOf } from './api-route.ts';
 import { destinationRoutes } from './destination-routes.ts';
+import { machineRoutes } from './machine-routes.ts';
 import { attemptStream, modalityRoutes } from './modality-routes.ts';
 import { siteRoutes } from './site-routes.ts';
 import { studyRoutes } from './study-routes.ts';
@@ -42,6 +43,7 @@ export function toolRoutes(tools: Tools): ApiRoute[] {
     ...destinationRoutes(tools.destinations),
     ...studyRoutes(tools.studies),
     ...bundleRoutes(tools.bundle),
+    ...machineRoutes(tools.machine),
     apiRoute({
       method: 'GET',
       path: '/api/v1/network',

@@ -2,6 +2,7 @@ import type { LineReport } from '../health/line-test.ts';
 import type { EchoReport } from '../health/modality-echo.ts';
 import type { NetworkReport } from '../health/network-report.ts';
 import type { ConfigTools } from './config-tools.ts';
+import type { MachineTools } from './machine-routes.ts';
 import type { StudyTools } from './study-view.ts';
 
 /** One try to open an association, as it is shown. No patient data, no UID. Times in milliseconds since the epoch. */
@@ -110,6 +111,7 @@ export interface Tools {
   readonly studies: StudyTools;
   readonly bundle: BundleTools;
   readonly config: ConfigTools;
+  readonly machine: MachineTools;
   /** How this box is connected, its clock, and which modalities call an address it no longer has. */
   network(): Promise<NetworkReport>;
   /** A page to be printed when the box is handed over; tests every line and calls every modality. HTML. */

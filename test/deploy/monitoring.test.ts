@@ -62,7 +62,10 @@ test('every alert is shown to fire, and to be silent before', () => {
   const shown = (parse(read('alerts.test.yaml')) as RuleTests).tests.flatMap((one) => one.alert_rule_test);
   for (const { alert } of rules) {
     const cases = shown.filter(({ alertname }) => alertname === alert);
-    expect(cases.map(({ exp_alerts: alerts }) => alerts.length).toSorted(), alert).toEqual([0, 1]);
+    expect(
+      cases.map(({ exp_alerts: alerts }) => alerts.length).toSorted((a, b) => a - b),
+      alert,
+    ).toEqual([0, 1]);
   }
 });
 

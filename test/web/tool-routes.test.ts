@@ -15,6 +15,7 @@ import { toolRoutes, toolStreams } from '../../src/web/tool-routes.ts';
 import { storeAll } from '../e2e/store-all.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { gatewayBench } from '../fixtures/running-gateway.ts';
+import { fixed, helperBench } from '../helper/helper-bench.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -76,6 +77,45 @@ describe('the calls behind the tools', { timeout: 60_000 }, () => {
       if (role !== 'viewer') expect((await ask('viewer', method, at, body)).status, path).toBe(403);
     }
     expect((await ask('viewer', 'GET', '/api/v1/events/associations')).status).toBe(403);
+  });
+
+  test('the machine: by the helper, which is told who asked', async () => {
+    const helper = await helperBench();
+    process.env['GANTRY_HELPER_SOCKET'] = helper.socketPath;
+    const { ask, audited } = await startApi();
+    delete process.env['GANTRY_HELPER_SOCKET'];
+    expect((await ask('technician', 'PUT', '/api/v1/machine/network', fixed)).status).toBe(403);
+    const set = await ask('admin', 'PUT', '/api/v1/machine/network', fixed);
+    const change = (await set.json()) as { change: string };
+    expect([set.status, change]).toEqual([200, { change: expect.any(String), confirmSeconds: 60 }]);
+    const again = await ask('admin', 'PUT', '/api/v1/machine/network', fixed);
+    expect(await again.json()).toMatchObject({ code: 'HELPER_NETWORK_TRYING' });
+    const { change: id } = change;
+    expect((await ask('admin', 'POST', '/api/v1/machine/network/confirm', { change: id })).status).toBe(200);
+    expect((await ask('technician', 'POST', '/api/v1/machine/reboot')).status).toBe(200);
+    expect(await (await ask('technician', 'POST', '/api/v1/machine/blink')).json()).toMatchObject({
+      code: 'HELPER_NO_LIGHT',
+    });
+    expect(helper.called().at(-1)).toBe('systemctl --no-block reboot');
+    expect(helper.audit().map(({ by, outcome }) => `${by}: ${outcome}`)).toEqual([
+      'a admin: asked',
+      'a admin: done',
+      'a admin: asked',
+      'a admin: HELPER_NETWORK_TRYING',
+      'a admin: asked',
+      'a admin: done',
+      'a technician: asked',
+      'a technician: done',
+      'a technician: asked',
+      'a technician: HELPER_NO_LIGHT',
+    ]);
+    expect(audited.map(({ event, outcome, subject }) => [event, outcome, subject])).toEqual(
+      expect.arrayContaining([
+        ['NETWORK_CHANGED', 'success', 'eth0'],
+        ['NETWORK_CHANGED', 'failure', 'eth0'],
+        ['REBOOT_ASKED', 'success', null],
+      ]),
+    );
   });
 
   test('modalities: who tried, letting one in, replacing it, testing it; each change is audited', async () => {

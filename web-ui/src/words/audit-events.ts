@@ -40,6 +40,12 @@ export const auditEvents = [
   'ABILITIES_FORGOTTEN',
   'SCRUB',
   'SUPPORT_BUNDLE',
+  'NETWORK_CHANGED',
+  'NETWORK_CONFIRMED',
+  'NETWORK_REVERTED',
+  'TIME_ZONE_SET',
+  'REBOOT_ASKED',
+  'BLINKED',
   'COMMISSIONING_REPORT',
 ] as const;
 export type AuditEvent = (typeof auditEvents)[number];

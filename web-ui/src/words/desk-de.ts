@@ -225,5 +225,11 @@ export const deskPhrases: Pick<
   'desk.event.ABILITIES_FORGOTTEN': 'Neu erfragt, was ein Archiv annimmt',
   'desk.event.SCRUB': 'Alle gespeicherten Bilder geprüft',
   'desk.event.SUPPORT_BUNDLE': 'Supportpaket gemacht',
+  'desk.event.NETWORK_CHANGED': 'Netzwerk geändert, noch zu bestätigen',
+  'desk.event.NETWORK_CONFIRMED': 'Geändertes Netzwerk bestätigt',
+  'desk.event.NETWORK_REVERTED': 'Netzwerk zurückgestellt',
+  'desk.event.TIME_ZONE_SET': 'Zeitzone gesetzt',
+  'desk.event.REBOOT_ASKED': 'Gerät neu gestartet',
+  'desk.event.BLINKED': 'Licht blinken lassen',
   'desk.event.COMMISSIONING_REPORT': 'Abnahmebericht gemacht',
 };

@@ -221,5 +221,11 @@ export const deskPhrases = {
   'desk.event.ABILITIES_FORGOTTEN': 'What an archive takes asked anew',
   'desk.event.SCRUB': 'All stored images checked',
   'desk.event.SUPPORT_BUNDLE': 'Support bundle made',
+  'desk.event.NETWORK_CHANGED': 'Network changed, to be confirmed',
+  'desk.event.NETWORK_CONFIRMED': 'Changed network confirmed',
+  'desk.event.NETWORK_REVERTED': 'Network put back',
+  'desk.event.TIME_ZONE_SET': 'Time zone set',
+  'desk.event.REBOOT_ASKED': 'Machine started anew',
+  'desk.event.BLINKED': 'Light made to blink',
   'desk.event.COMMISSIONING_REPORT': 'Commissioning report made',
 } as const satisfies Record<string, Phrase>;

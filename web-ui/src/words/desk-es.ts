@@ -225,5 +225,11 @@ export const deskPhrases: Pick<
   'desk.event.ABILITIES_FORGOTTEN': 'Capacidades de un archivo consultadas de nuevo',
   'desk.event.SCRUB': 'Comprobadas todas las imágenes guardadas',
   'desk.event.SUPPORT_BUNDLE': 'Paquete de soporte creado',
+  'desk.event.NETWORK_CHANGED': 'Red cambiada, por confirmar',
+  'desk.event.NETWORK_CONFIRMED': 'Red cambiada confirmada',
+  'desk.event.NETWORK_REVERTED': 'Red restablecida',
+  'desk.event.TIME_ZONE_SET': 'Zona horaria fijada',
+  'desk.event.REBOOT_ASKED': 'Equipo reiniciado',
+  'desk.event.BLINKED': 'Luz puesta a parpadear',
   'desk.event.COMMISSIONING_REPORT': 'Informe de puesta en marcha creado',
 };

@@ -225,5 +225,11 @@ export const deskPhrases: Pick<
   'desk.event.ABILITIES_FORGOTTEN': 'Capacités d’une archive redemandées',
   'desk.event.SCRUB': 'Toutes les images stockées vérifiées',
   'desk.event.SUPPORT_BUNDLE': 'Dossier d’assistance créé',
+  'desk.event.NETWORK_CHANGED': 'Réseau modifié, à confirmer',
+  'desk.event.NETWORK_CONFIRMED': 'Réseau modifié confirmé',
+  'desk.event.NETWORK_REVERTED': 'Réseau rétabli',
+  'desk.event.TIME_ZONE_SET': 'Fuseau horaire réglé',
+  'desk.event.REBOOT_ASKED': 'Machine redémarrée',
+  'desk.event.BLINKED': 'Voyant mis à clignoter',
   'desk.event.COMMISSIONING_REPORT': 'Rapport de mise en service créé',
 };
