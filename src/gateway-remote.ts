@@ -8,18 +8,22 @@ import type { Config } from './config/schema.ts';
 import { type LivePart, replaceable } from './gateway-live.ts';
 import { RemoteAgent } from './config/remote/agent.ts';
 import type { Applier } from './config/remote/apply.ts';
+import type { CommandNote } from './config/remote/command-hand.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
 import type { BoxFacts } from './config/remote/report.ts';
 import { applyWindows } from './gateway-central.ts';
 import type { Rooms } from './gateway.ts';
 import { readPlace } from './gateway-secrets.ts';
 import type { Store } from './gateway-store.ts';
+import type { Web } from './gateway-web.ts';
 import type { StatusReport } from './health/status.ts';
+import type { AuditedAction } from './web/audit-log.ts';
 
 /** The hand of central IT on this box, until the stack ends it. */
 export function startAgent(
   store: Store,
   rooms: Rooms,
+  web: Web,
   applier: Applier,
   stack: AsyncDisposableStack,
 ): RemoteAgent {
@@ -38,6 +42,7 @@ export function startAgent(
       clockTrusted: async () => (await status()).clock.trusted !== false,
       allowed: () => allowedCommands(store),
       command: (command) => carryOut(store, rooms, command),
+      commandNote: (note) => web.note(auditedCommand(note)),
       openSecret: (name, sealed) => store.secrets.open(name, sealed),
       enrolled: async () => rooms.live?.follow(store.current.config),
       inWindow: (now) => applyWindows(store.current.config).openAt(now) !== null,
@@ -108,6 +113,20 @@ function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusRepo
 /** None unless the configuration names them. */
 function allowedCommands({ current }: Store): FleetCommand['verb'][] {
   return current.config.remote.commands;
+}
+
+/** Who gave it is the fleet, where its keys have signed it; of anything else nothing is written down but that it came. */
+function auditedCommand({ command, ok, code }: CommandNote): AuditedAction {
+  const said = command === null ? null : [command.verb, command.target ?? '', command.id];
+  return {
+    event: 'FLEET_COMMAND',
+    actor: command?.fleet ?? null,
+    role: null,
+    address: 'central',
+    outcome: ok ? 'success' : 'failure',
+    code,
+    subject: said?.filter((part) => part !== '').join(' ') ?? null,
+  };
 }
 
 /** @returns what came of it: nothing of a patient. @throws GantryError */

@@ -8,6 +8,7 @@ import { WebListeners } from './gateway-web-listeners.ts';
 import type { Config } from './config/schema.ts';
 import type { Store } from './gateway-store.ts';
 import type { HttpsReport, StatusReport } from './health/status.ts';
+import type { AuditedAction } from './web/audit-log.ts';
 import { ControlServer } from './web/control.ts';
 import { operatorRoutes } from './web/operator-routes.ts';
 import { loadPage } from './web/page.ts';
@@ -25,6 +26,8 @@ export interface Web {
   report(): StatusReport['web'];
   refreshCertificate(): void;
   parts(): LivePart[];
+  /** Writes something down in the audit log. Never rejects: what fails is logged. */
+  note(action: AuditedAction): Promise<void>;
 }
 
 /** Starts the open page and the control socket, and makes the page over HTTPS ready to be started. */
@@ -68,6 +71,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     },
     report: () => ({ https: listeners.secure && httpsReport(listeners.secure, store) }),
     refreshCertificate: () => listeners.secure?.refresh(),
+    note: (action) => noteAction(store, access, action),
     parts: () => [
       syslog,
       {
@@ -82,24 +86,28 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
 /** Writes down when the gateway runs, and sends the audit log on. What fails here stops nothing. */
 async function noteRun(store: Store, access: AccessHouse, stack: AsyncDisposableStack): Promise<LivePart> {
   const note = (event: string) =>
-    access.audit
-      .add({
-        event,
-        actor: null,
-        role: null,
-        address: 'box',
-        outcome: 'success',
-        code: null,
-        subject: null,
-      })
-      .catch((error: unknown) =>
-        store.log.error({ code: 'AUDIT_NOT_WRITTEN', error }, 'the audit log cannot be written'),
-      );
+    noteAction(store, access, {
+      event,
+      actor: null,
+      role: null,
+      address: 'box',
+      outcome: 'success',
+      code: null,
+      subject: null,
+    });
   const about = { name: 'audit log', settings: ({ audit, site }: Config) => [audit, site.name] };
   const syslog = await replaceable(about, store.current.config, stack, () => startSyslog(store, access));
   await note('STARTED');
   stack.defer(() => note('STOPPED'));
   return syslog;
+}
+
+async function noteAction({ log }: Store, { audit }: AccessHouse, action: AuditedAction): Promise<void> {
+  await audit
+    .add(action)
+    .catch((error: unknown) =>
+      log.error({ code: 'AUDIT_NOT_WRITTEN', error }, 'the audit log cannot be written'),
+    );
 }
 
 /** Whoever can read this may become the first admin. */

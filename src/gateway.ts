@@ -77,7 +77,7 @@ export class Gateway {
     );
     await web.startHttps();
     rooms.applier = await startApplier(store, rooms, web, stack);
-    rooms.agent = startAgent(store, rooms, rooms.applier, stack);
+    rooms.agent = startAgent(store, rooms, web, rooms.applier, stack);
     const line = await startChannels(store, rooms, rooms.agent, stack);
     const parts = [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier, line];
     rooms.live = new LiveParts(parts, store.current.config);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CentralSignIn } from '../fleet/central-line.ts';
-import type { Destination } from '../fleet/publish.ts';
+import type { Destination, Published } from '../fleet/publish.ts';
 import { usage } from './arguments.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -14,7 +14,7 @@ interface SignInArguments {
   readonly json?: boolean;
 }
 
-interface PublishArguments extends SignInArguments {
+export interface PublishArguments extends SignInArguments {
   readonly to?: string;
   readonly usb?: string;
 }
@@ -31,14 +31,14 @@ interface CheckArguments extends SignInArguments {
 
 /** How signed documents reach boxes, and their reports central IT: a web server, a broker, sticks. */
 export function addChannelCommands(fleet: Command): void {
-  const publishTo = (name: 'publish' | 'sync', about: string) =>
+  const publishing = (name: 'publish' | 'sync', about: string) =>
     withSignIn(fleet.command(name).description(about))
       .argument('<out>', 'folder of signed documents')
       .option('--to <address>', 'folder, https:// address (PUT), or broker: wss:// or mqtts://')
       .option('--usb <dir>', 'folder where a stick is mounted')
       .action((out: string, given: PublishArguments) => tellPublished(out, given, name === 'sync'));
-  publishTo('publish', 'give what has changed to a web server, a broker or a stick; signs nothing');
-  publishTo('sync', 'give all of it once more, e.g. to a broker that has lost what it kept');
+  publishing('publish', 'give what has changed to a web server, a broker or a stick; signs nothing');
+  publishing('sync', 'give all of it once more, e.g. to a broker that has lost what it kept');
 
   withSignIn(
     fleet.command('collect').description('fetch the reports of all boxes, and believe what they signed'),
@@ -56,11 +56,12 @@ export function addChannelCommands(fleet: Command): void {
     .action(tellBrokerCheck);
 }
 
-function withSignIn(command: Command): Command {
+/** @param keyOption what the key of the client certificate is called */
+export function withSignIn(command: Command, keyOption = '--key'): Command {
   return command
     .option('--ca <file>', 'PEM file of authorities to trust as well')
     .option('--cert <file>', 'PEM file with a client certificate')
-    .option('--key <file>', 'PEM file with its key')
+    .option(`${keyOption} <file>`, 'PEM file with its key')
     .option('--proxy <url>', 'HTTP proxy')
     .option('--user <name>', 'user at the broker')
     .option('--password-file <file>', 'file with the password')
@@ -99,13 +100,18 @@ function placeOf(text: string, given: SignInArguments): Destination {
   );
 }
 
-async function tellPublished(out: string, given: PublishArguments, all: boolean): Promise<void> {
+/** @throws GantryError USAGE_PUBLISH, USAGE_ADDRESS, and as `publish` does */
+export async function publishTo(out: string, given: PublishArguments, all: boolean): Promise<Published> {
   const { to, usb } = given;
   if ((to === undefined) === (usb === undefined))
     throw usage('USAGE_PUBLISH', 'Where it goes is not said, or twice.', 'Give either --to or --usb.');
   const place: Destination = usb === undefined ? placeOf(to ?? '', given) : { kind: 'stick', folder: usb };
   const { publish } = await import('../fleet/publish.ts');
-  const done = await publish(out, place, all);
+  return publish(out, place, all);
+}
+
+async function tellPublished(out: string, given: PublishArguments, all: boolean): Promise<void> {
+  const done = await publishTo(out, given, all);
   if (given.json === true) console.log(JSON.stringify(done));
   else
     console.log(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addChannelCommands } from './fleet-channels.ts';
 import { addCustodyCommands } from './fleet-custody.ts';
+import { addCommandCommands } from './fleet-command.ts';
 import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
@@ -19,4 +20,5 @@ export function addFleetCommands(program: Command): void {
   addFleetEnrollCommand(fleet);
   addStatusCommands(fleet);
   addChannelCommands(fleet);
+  addCommandCommands(fleet);
 }

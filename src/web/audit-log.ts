@@ -11,7 +11,7 @@ export interface AuditedAction {
   /** Name of the user or token; null where nobody had signed in. */
   readonly actor: string | null;
   readonly role: Role | null;
-  /** IP address; `console` for commands on the box, `box` for what the box did by itself. */
+  /** IP address; `console` for commands on the box, `box` for what the box did by itself, `central` for central IT. */
   readonly address: string;
   readonly outcome: 'success' | 'failure';
   /** Code of the failure. */

@@ -60,7 +60,7 @@ const restricted: EventKind = { id: alert, type: ['110132', 'Use of Restricted F
  */
 export function auditMessage(entry: AuditEntry, { box, site }: AuditSource): string {
   const { id, type, action } = kinds[entry.event] ?? restricted;
-  const onBox = entry.address === 'console' || entry.address === 'box';
+  const isAddress = !['console', 'box', 'central'].includes(entry.address);
   const words = entry.code === null ? entry.event : `${entry.event} ${entry.code}`;
   return [
     '<AuditMessage>',
@@ -80,7 +80,7 @@ export function auditMessage(entry: AuditEntry, { box, site }: AuditSource): str
       UserID: entry.actor ?? (entry.address === 'box' ? box : 'unknown'),
       UserIsRequestor: 'true',
       ...(entry.role === null ? {} : { UserName: entry.role }),
-      ...(onBox ? {} : { NetworkAccessPointTypeCode: '2', NetworkAccessPointID: entry.address }),
+      ...(isAddress ? { NetworkAccessPointTypeCode: '2', NetworkAccessPointID: entry.address } : {}),
     }),
     element(
       'ActiveParticipant',

@@ -11,7 +11,12 @@ function problemOf(remote: unknown) {
 describe('the ways to central IT', () => {
   test('are off unless they are written', () => {
     const parsed = parseConfig(cloud);
-    expect(parsed.ok && parsed.config.remote).toEqual({ https: null, mqtt: null, usb: null, commands: [] });
+    expect(parsed.ok && parsed.config.remote).toMatchObject({
+      https: null,
+      mqtt: null,
+      usb: null,
+      commands: [],
+    });
   });
 
   test('need an address and nothing else', () => {

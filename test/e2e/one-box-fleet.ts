@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { ReportedState } from '../../src/config/remote/documents.ts';
@@ -129,7 +129,10 @@ export async function oneBoxFleet(destinations: object): Promise<OneBoxFleet> {
       gateway = await startGateway(at('box'), begin);
     },
     push,
-    endCentral: () => central.disposeAsync(),
+    endCentral: async () => {
+      await central.disposeAsync();
+      rmSync(at('gantry-fleet'), { recursive: true });
+    },
     reported,
     toBroker: ['--to', brokerUrl, ...brokerSignIn],
     recordFolder: record.folder,

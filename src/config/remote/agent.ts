@@ -7,24 +7,21 @@ import type { ConfigStore } from '../store.ts';
 import { candidateOf } from './candidate.ts';
 import type { Applier } from './apply.ts';
 import { applyFailures, failureOf } from './apply-failures.ts';
-import { type ChannelKind, desiredConfig, type FleetCommand, type InboundKind } from './documents.ts';
+import { CommandHand, type CommandPorts } from './command-hand.ts';
+import { type ChannelKind, desiredConfig, type InboundKind } from './documents.ts';
 import { verifyFreshness } from './freshness.ts';
 import type { FleetRefusal } from './refusals.ts';
 import { type BoxFacts, reportOf } from './report.ts';
 import type { RemoteMemory, RemoteState } from './state.ts';
 import { verifyTrust } from './trust.ts';
-import { verifyCommand, verifyDesired } from './verify.ts';
+import { verifyDesired } from './verify.ts';
 
 /** What the agent needs of the running gateway. */
-export interface AgentPorts {
+export interface AgentPorts extends CommandPorts {
   /** What a report says beside the configuration. */
   facts(): Promise<BoxFacts>;
   /** Whether anything says that the clock is right. */
   clockTrusted(): Promise<boolean>;
-  /** Commands that the configuration of this box lets central IT give. */
-  allowed(): readonly FleetCommand['verb'][];
-  /** Carries one out. @returns what came of it: nothing of a patient. @throws GantryError */
-  command(command: FleetCommand): Promise<string>;
   /** Opens a sealed secret. @throws GantryError FLEET_SECRET_UNREADABLE */
   openSecret(name: string, sealed: string): Promise<unknown>;
   /** This box belongs to a fleet from now on. */
@@ -58,6 +55,7 @@ const windowLookMs = 5_000;
 /** The hand of central IT on the box: believes what is signed rightly, and nothing else; has it applied; reports. */
 export class RemoteAgent {
   readonly #parts: AgentParts;
+  readonly #commands: CommandHand;
   readonly #listeners = new Set<() => void>();
   #offers: Promise<unknown> = Promise.resolve();
   #reports: Promise<unknown> = Promise.resolve();
@@ -67,6 +65,7 @@ export class RemoteAgent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#commands = new CommandHand(parts);
   }
 
   /** Takes up what waited when the process ended. */
@@ -216,30 +215,11 @@ export class RemoteAgent {
   }
 
   async #command(bytes: Buffer, enrolment: Enrolment): Promise<OfferOutcome> {
-    const { state, clock, ports, log } = this.#parts;
-    const seen = (id: string) => state.value.commandsSeen.some((one) => one.id === id);
-    const outcome = await verifyCommand(bytes, { ...this.#facts(enrolment), now: await this.#now(), seen });
+    const outcome = await this.#commands.take(bytes, {
+      ...this.#facts(enrolment),
+      now: await this.#now(),
+    });
     if (!outcome.ok) return this.#refused(outcome.refusal);
-    const { command } = outcome;
-    const { id, verb } = command;
-    const now = clock.now();
-    // Before it is carried out: after a crash it is rather not done than done twice.
-    await state.change(({ commandsSeen }) => ({
-      commandsSeen: [
-        ...commandsSeen.filter(({ until }) => until > now),
-        { id, until: Date.parse(command.expiresAt) },
-      ],
-    }));
-    let answer: { ok: boolean; code: string | null; text: string };
-    try {
-      if (!ports.allowed().includes(verb)) throw new GantryError(applyFailures.commandOff);
-      answer = { ok: true, code: null, text: (await ports.command(command)).slice(0, 1000) };
-    } catch (error) {
-      const { code, message } = failureOf(error);
-      answer = { ok: false, code, text: message.slice(0, 1000) };
-    }
-    log.info({ event: 'fleet-command', verb, ok: answer.ok, code: answer.code }, 'a command of central IT');
-    await state.change(({ commands }) => ({ commands: [...commands, { id, at: clock.now(), ...answer }] }));
     this.#news();
     return { taken: true, unchanged: false };
   }

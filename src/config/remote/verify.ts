@@ -9,7 +9,7 @@ import {
 } from './documents.ts';
 import type { SealedByName } from '../secrets.ts';
 import { redirectChanges, secretRedirects } from './redirect.ts';
-import { type Refused, refusal } from './refusals.ts';
+import { type FleetRefusalCode, type Refused, refusal } from './refusals.ts';
 import { readSigned } from './signed.ts';
 import { shortOf } from './trust.ts';
 
@@ -77,24 +77,34 @@ export interface CommandFacts {
   readonly seen: (id: string) => boolean;
 }
 
-export type CommandOutcome = { readonly ok: true; readonly command: FleetCommand } | Refused;
+export type CommandOutcome =
+  | { readonly ok: true; readonly command: FleetCommand }
+  /** With the command where its signatures hold. */
+  | (Refused & { readonly command: FleetCommand | null });
 
 /** Whatever it says itself: a box remembers only so many ids, and a forgotten one could be given again. */
-const commandLifeMsMax = 24 * 60 * 60 * 1000;
+export const commandLifeMsMax = 24 * 60 * 60 * 1000;
 
 /** Checks a command for this box. Unlike a configuration it expires, so that it needs a clock. */
 export async function verifyCommand(bytes: Uint8Array, facts: CommandFacts): Promise<CommandOutcome> {
   const read = readSigned(bytes, fleetCommand);
-  if (!read.ok) return read;
+  if (!read.ok) return { ...read, command: null };
   const { value: command, jws } = read;
   const short = await shortOf('gantry-command', jws, facts.trust, 'command');
-  if (short !== null) return refusal(short);
-  if (command.fleet !== facts.fleet) return refusal('FLEET_WRONG_FLEET');
-  if (command.device !== facts.device) return refusal('FLEET_WRONG_DEVICE');
-  if (facts.seen(command.id)) return refusal('FLEET_REPLAY');
-  if (facts.now === null) return refusal('FLEET_CLOCK');
+  if (short !== null) return { ...refusal(short), command: null };
+  const refused = refusedCommand(command, facts);
+  return refused === null ? { ok: true, command } : { ...refusal(refused), command };
+}
+
+function refusedCommand(
+  command: FleetCommand,
+  { fleet, device, seen, now }: CommandFacts,
+): FleetRefusalCode | null {
+  if (command.fleet !== fleet) return 'FLEET_WRONG_FLEET';
+  if (command.device !== device) return 'FLEET_WRONG_DEVICE';
+  if (seen(command.id)) return 'FLEET_REPLAY';
+  if (now === null) return 'FLEET_CLOCK';
   const until = Math.min(Date.parse(command.expiresAt), Date.parse(command.issuedAt) + commandLifeMsMax);
-  if (facts.now >= until) return refusal('FLEET_EXPIRED');
-  if (facts.now < Date.parse(command.issuedAt) - clockSkewMs) return refusal('FLEET_EARLY');
-  return { ok: true, command };
+  if (now >= until) return 'FLEET_EXPIRED';
+  return now < Date.parse(command.issuedAt) - clockSkewMs ? 'FLEET_EARLY' : null;
 }

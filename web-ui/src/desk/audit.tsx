@@ -206,6 +206,7 @@ function moment(at: string, frame: Frame): string {
 
 function placeWords(address: string, { speech }: Frame): string {
   if (address === 'console') return speech.say('desk.auditConsole');
+  if (address === 'central') return speech.say('desk.auditCentral');
   return address === 'box' ? speech.say('desk.auditBox') : address;
 }
 

@@ -47,5 +47,6 @@ export const auditEvents = [
   'REBOOT_ASKED',
   'BLINKED',
   'COMMISSIONING_REPORT',
+  'FLEET_COMMAND',
 ] as const;
 export type AuditEvent = (typeof auditEvents)[number];

@@ -185,6 +185,7 @@ export const deskPhrases: Pick<
   'desk.auditFrom': 'Von wo',
   'desk.auditConsole': 'Konsole',
   'desk.auditBox': 'die Box selbst',
+  'desk.auditCentral': 'zentrale IT',
   'desk.event.SIGN_IN': 'Anmeldung',
   'desk.event.SIGN_IN_CODE': 'Anmeldung mit Technikercode',
   'desk.event.ACCESS_REFUSED': 'Mangels Rolle abgewiesen',
@@ -232,4 +233,5 @@ export const deskPhrases: Pick<
   'desk.event.REBOOT_ASKED': 'Gerät neu gestartet',
   'desk.event.BLINKED': 'Licht blinken lassen',
   'desk.event.COMMISSIONING_REPORT': 'Abnahmebericht gemacht',
+  'desk.event.FLEET_COMMAND': 'Befehl der zentralen IT',
 };

@@ -181,6 +181,7 @@ export const deskPhrases = {
   'desk.auditFrom': 'From',
   'desk.auditConsole': 'console',
   'desk.auditBox': 'the box itself',
+  'desk.auditCentral': 'central IT',
   'desk.event.SIGN_IN': 'Signed in',
   'desk.event.SIGN_IN_CODE': 'Signed in with a technician code',
   'desk.event.ACCESS_REFUSED': 'Refused for want of a role',
@@ -228,4 +229,5 @@ export const deskPhrases = {
   'desk.event.REBOOT_ASKED': 'Machine started anew',
   'desk.event.BLINKED': 'Light made to blink',
   'desk.event.COMMISSIONING_REPORT': 'Commissioning report made',
+  'desk.event.FLEET_COMMAND': 'Command of central IT',
 } as const satisfies Record<string, Phrase>;

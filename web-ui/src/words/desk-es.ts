@@ -185,6 +185,7 @@ export const deskPhrases: Pick<
   'desk.auditFrom': 'Desde',
   'desk.auditConsole': 'consola',
   'desk.auditBox': 'el propio equipo',
+  'desk.auditCentral': 'informática central',
   'desk.event.SIGN_IN': 'Inicio de sesión',
   'desk.event.SIGN_IN_CODE': 'Inicio de sesión con código de técnico',
   'desk.event.ACCESS_REFUSED': 'Rechazado por falta de rol',
@@ -232,4 +233,5 @@ export const deskPhrases: Pick<
   'desk.event.REBOOT_ASKED': 'Equipo reiniciado',
   'desk.event.BLINKED': 'Luz puesta a parpadear',
   'desk.event.COMMISSIONING_REPORT': 'Informe de puesta en marcha creado',
+  'desk.event.FLEET_COMMAND': 'Orden de la informática central',
 };

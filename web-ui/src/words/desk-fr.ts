@@ -185,6 +185,7 @@ export const deskPhrases: Pick<
   'desk.auditFrom': 'D’où',
   'desk.auditConsole': 'console',
   'desk.auditBox': 'le boîtier lui-même',
+  'desk.auditCentral': 'informatique centrale',
   'desk.event.SIGN_IN': 'Connexion',
   'desk.event.SIGN_IN_CODE': 'Connexion avec un code de technicien',
   'desk.event.ACCESS_REFUSED': 'Refusé faute de rôle',
@@ -232,4 +233,5 @@ export const deskPhrases: Pick<
   'desk.event.REBOOT_ASKED': 'Machine redémarrée',
   'desk.event.BLINKED': 'Voyant mis à clignoter',
   'desk.event.COMMISSIONING_REPORT': 'Rapport de mise en service créé',
+  'desk.event.FLEET_COMMAND': 'Commande de l’informatique centrale',
 };
