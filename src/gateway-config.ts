@@ -7,7 +7,7 @@ import { confirmSeconds } from './config/remote/documents.ts';
 import type { RawDocument } from './config/store.ts';
 import type { Rooms, StartedRooms } from './gateway.ts';
 import { createApplyPorts } from './gateway-apply.ts';
-import type { Store } from './gateway-store.ts';
+import { hasWay, type Store } from './gateway-store.ts';
 import type { Web } from './gateway-web.ts';
 import { redactConfig } from './health/redaction.ts';
 import type { ConfigTools } from './web/config-tools.ts';
@@ -59,7 +59,8 @@ export function createConfigTools(store: Store, started: () => StartedRooms): Co
     },
     history: () => remote.value.history.toReversed(),
     apply: async (text, confirmWithinSeconds) => {
-      if (remote.value.enrolment !== null) throw new GantryError(applyFailures.central);
+      if (remote.value.enrolment !== null && hasWay(store.current.config))
+        throw new GantryError(applyFailures.central);
       const checked = checkConfigText(text);
       if (!checked.ok) {
         const { code, kind, message } = new ConfigRejectedError(checked.problems, true);

@@ -50,13 +50,26 @@ export async function openOffline(
 }
 
 /** Makes sure, before anything is made, that a gateway has worked here, and as this user. */
-async function requireOwnData(dataDirectory: string): Promise<void> {
+function requireOwnData(dataDirectory: string): Promise<void> {
+  return requireOwnDirectory(dataDirectory, async () => {
+    const configured = (await nodeDisk.facts(storedConfigPath(dataDirectory))) !== null;
+    return configured || (await holdsData(nodeDisk, dataDirectory));
+  });
+}
+
+/**
+ * Makes sure that a directory is there, and belongs to this user.
+ * @throws GantryError DATA_NONE, also where it is not what is looked for; DATA_OTHER_OWNER, DATA_UNUSABLE
+ */
+export async function requireOwnDirectory(
+  dataDirectory: string,
+  isWanted: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<void> {
   const user = process.getuid?.();
   let owner = user;
   try {
     owner = (await stat(dataDirectory)).uid;
-    const configured = (await nodeDisk.facts(storedConfigPath(dataDirectory))) !== null;
-    if (!configured && !(await holdsData(nodeDisk, dataDirectory))) throw noData();
+    if (!(await isWanted())) throw noData();
   } catch (error) {
     if (error instanceof GantryError) throw error;
     const code = systemErrorCode(error);

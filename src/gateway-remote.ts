@@ -12,6 +12,7 @@ import type { CommandNote } from './config/remote/command-hand.ts';
 import type { FleetCommand } from './config/remote/documents.ts';
 import type { BoxFacts } from './config/remote/report.ts';
 import { applyWindows } from './gateway-central.ts';
+import type { BoxCertificate } from './config/remote/box-certificate.ts';
 import type { Rooms } from './gateway.ts';
 import { readPlace } from './gateway-secrets.ts';
 import type { Store } from './gateway-store.ts';
@@ -28,17 +29,19 @@ export function startAgent(
   stack: AsyncDisposableStack,
 ): RemoteAgent {
   const { remote, configStore, keyring, clock, log } = store;
+  const { certificate } = rooms;
   const status = () => rooms.status.report();
   const agent = new RemoteAgent({
     state: remote,
     store: configStore,
     applier,
     signingKey: keyring.signingKey,
+    certificate,
     clock,
     log,
     schemaVersion: configSchemaVersion,
     ports: {
-      facts: async () => factsOf(await status()),
+      facts: async () => factsOf(await status(), certificate),
       clockTrusted: async () => (await status()).clock.trusted !== false,
       allowed: () => allowedCommands(store),
       command: (command) => carryOut(store, rooms, command),
@@ -77,7 +80,7 @@ export function startChannels(
       fleet,
       device,
       readText: (place) => readPlace(place, store.secrets),
-      ownCertificate: () => Promise.resolve(null),
+      ownCertificate: () => Promise.resolve(rooms.certificate.credentials),
       log: store.log,
     });
     rooms.channels = () => channels.states();
@@ -88,10 +91,14 @@ export function startChannels(
   });
 }
 
-function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusReport): BoxFacts {
+function factsOf(
+  { verdict, code, queue, disk, totals, intake, web }: StatusReport,
+  own: BoxCertificate,
+): BoxFacts {
   const certificates = [
-    { use: 'DICOM over TLS', certificate: intake.tls?.certificate ?? null },
-    { use: 'page', certificate: web.https?.certificate ?? null },
+    { use: 'DICOM over TLS', notAfter: intake.tls?.certificate?.notAfter ?? null },
+    { use: 'page', notAfter: web.https?.certificate?.notAfter ?? null },
+    { use: 'central IT', notAfter: own.notAfter },
   ];
   return {
     verdict: { state: verdict, reason: code },
@@ -103,8 +110,8 @@ function factsOf({ verdict, code, queue, disk, totals, intake, web }: StatusRepo
       parked: totals.quarantined + totals.conflicts,
     },
     disk: { freeBytes: disk.freeBytes, daysLeft: disk.daysLeft },
-    certificates: certificates.flatMap(({ use, certificate }) =>
-      certificate === null ? [] : [{ use, notAfter: new Date(certificate.notAfter).toISOString() }],
+    certificates: certificates.flatMap(({ use, notAfter }) =>
+      notAfter === null ? [] : [{ use, notAfter: new Date(notAfter).toISOString() }],
     ),
     software: { version, node: process.versions.node },
   };

@@ -91,14 +91,7 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
     bytesMax: configBytesMax,
   };
   const configStore = await ConfigStore.open(new SealedFile(disk, keyring, configFile), clock);
-  const remotePlace = {
-    path: join(dataDirectory, 'config', 'remote'),
-    purpose: 'remote',
-    bytesMax: noteBytesMax,
-  };
-  const remote = await RemoteState.open(new SealedFile(disk, keyring, remotePlace), (error) =>
-    log.error({ code: 'REMOTE_STATE_DAMAGED', error }, 'what was remembered of central IT cannot be read'),
-  );
+  const remote = await openRemoteState({ disk, keyring, dataDirectory, log });
   const configRejected =
     options.configText === null
       ? null
@@ -150,6 +143,21 @@ export async function openStore(options: StoreOptions, stack: AsyncDisposableSta
   };
 }
 
+/** What is remembered of central IT, sealed. */
+export function openRemoteState({
+  disk,
+  keyring,
+  dataDirectory,
+  log,
+}: Pick<Store, 'disk' | 'keyring' | 'dataDirectory' | 'log'>): Promise<RemoteState> {
+  const path = join(dataDirectory, 'config', 'remote');
+  return RemoteState.open(
+    new SealedFile(disk, keyring, { path, purpose: 'remote', bytesMax: noteBytesMax }),
+    (error) =>
+      log.error({ code: 'REMOTE_STATE_DAMAGED', error }, 'what was remembered of central IT cannot be read'),
+  );
+}
+
 /** Something small to be remembered over restarts, sealed, beside the configuration. */
 export function openNote<T>(
   { disk, keyring, dataDirectory, log }: Pick<Store, 'disk' | 'keyring' | 'dataDirectory' | 'log'>,
@@ -187,7 +195,7 @@ async function importConfig(
   log: Log,
   enrolled: boolean,
 ): Promise<RejectionReport | null> {
-  if (enrolled && hasConfig(store)) {
+  if (enrolled && hasConfig(store) && hasWay(store.current().config)) {
     if (store.isImported(text)) return null;
     const { code, message, nextStep } = applyFailures.central;
     log.warn({ code }, 'the --config file is not taken: central IT configures this box');
@@ -215,6 +223,11 @@ async function importConfig(
       nextStep: 'Check the file with "gantry check-config FILE", correct it, and start the gateway again.',
     };
   }
+}
+
+/** Whether central IT can reach this box at all: where not, the box itself has to be given a way. */
+export function hasWay({ remote: { https, mqtt, usb } }: Config): boolean {
+  return https !== null || mqtt !== null || usb !== null;
 }
 
 function hasConfig(store: ConfigStore): boolean {

@@ -50,6 +50,7 @@ export async function startWeb(store: Store, rooms: Rooms, stack: AsyncDisposabl
     selfCheck: rooms.selfCheck,
     status,
     auth: access.console,
+    enrol: rooms.enrol,
     audit: api.audit,
     log,
   });

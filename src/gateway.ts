@@ -8,6 +8,8 @@ import { startReceipts, startRetention } from './gateway-background.ts';
 import type { Destination } from './gateway-destination.ts';
 import { centralReport } from './gateway-central.ts';
 import { createConfigTools, startApplier } from './gateway-config.ts';
+import type { BoxCertificate } from './config/remote/box-certificate.ts';
+import { createEnrolTools, openBoxCertificate } from './gateway-enrol.ts';
 import { startAgent, startChannels } from './gateway-remote.ts';
 import { Destinations } from './gateway-destinations.ts';
 import { type LivePart, LiveParts, replaceable } from './gateway-live.ts';
@@ -26,6 +28,7 @@ import { Probes } from './health/probes.ts';
 import type { SelfCheckReport } from './health/self-check.ts';
 import type { StatusReport } from './health/status.ts';
 import { IntakeListener } from './intake/listener.ts';
+import type { EnrolTools } from './web/control-enrol.ts';
 import type { Operator } from './web/operator.ts';
 import type { Tools } from './web/tools.ts';
 
@@ -136,6 +139,9 @@ export interface Rooms {
   readonly tools: Tools;
   readonly metrics: MetricsText;
   readonly selfCheck: () => Promise<SelfCheckReport>;
+  /** By which servers of central IT know this box. */
+  readonly certificate: BoxCertificate;
+  readonly enrol: EnrolTools;
   /** What takes other settings while it runs. */
   readonly parts: readonly LivePart[];
   /** All of it, once everything has started. */
@@ -213,6 +219,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
         channels: rooms?.channels() ?? [],
       }),
   });
+  const certificate = await openBoxCertificate(store);
   const metrics = createMetricsText(store, { status, listener, destinations });
   status.start();
   stack.defer(() => status.stop());
@@ -227,6 +234,8 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     applier: null,
     agent: null,
     channels: () => [],
+    certificate,
+    enrol: createEnrolTools(store, certificate, () => requireStarted(rooms)),
     operator: createOperator({ spool, receipts, keyring, destinations }),
     metrics,
     selfCheck: createSelfCheck(store, { listener, doors }),

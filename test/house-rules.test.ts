@@ -50,6 +50,7 @@ const typesOf: Readonly<Record<string, readonly string[]>> = {
     'src/health/status.ts',
     'src/web/operator.ts',
     'src/web/config-tools.ts',
+    'src/web/control-enrol.ts',
   ],
 };
 

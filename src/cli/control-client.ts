@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
 import { Client } from '../base/http-clients.ts';
 import type { ConfigAttemptView, ConfigView } from '../web/config-tools.ts';
+import type { EnrolmentAccepted, EnrolTools } from '../web/control-enrol.ts';
 import type { LineReport } from '../health/line-test.ts';
 import type { SelfCheckReport } from '../health/self-check.ts';
 import type { StatusReport } from '../health/status.ts';
@@ -132,6 +133,14 @@ export class ControlClient implements AsyncDisposable {
 
   async technicianCode(name: string): Promise<string> {
     return (await this.#post<{ code: string }>('/auth/code', { name }, answerMs)).code;
+  }
+
+  enrolRequest(): ReturnType<EnrolTools['request']> {
+    return this.#post('/enroll/request', {}, answerMs);
+  }
+
+  enrolAccept(answer: string): Promise<EnrolmentAccepted> {
+    return this.#post('/enroll/accept', { answer }, answerMs);
   }
 
   config(): Promise<ConfigView> {

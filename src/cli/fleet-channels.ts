@@ -115,8 +115,14 @@ async function tellPublished(out: string, given: PublishArguments, all: boolean)
   if (given.json === true) console.log(JSON.stringify(done));
   else
     console.log(
-      `${done.boxes} boxes: ${done.written} documents written, ${done.unchanged} were there already.`,
+      `${done.boxes} boxes: ${done.written} documents written, ${done.unchanged} were there already` +
+        `${done.removed === 0 ? '' : `, ${done.removed} of boxes that have left taken away`}.`,
     );
+  if (done.left === 0) return;
+  console.error(
+    `${done.left} documents of boxes that have left cannot be taken away there: the server refuses it. Delete them by hand.`,
+  );
+  process.exitCode = exitCodes.failed;
 }
 
 async function tellCollected(directory: string, given: CollectArguments): Promise<void> {

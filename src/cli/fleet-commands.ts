@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { addChannelCommands } from './fleet-channels.ts';
+import { addCertificateCommands } from './fleet-certificates.ts';
 import { addCustodyCommands } from './fleet-custody.ts';
 import { addCommandCommands } from './fleet-command.ts';
+import { addDeviceCommands } from './fleet-device.ts';
 import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
@@ -18,6 +20,8 @@ export function addFleetCommands(program: Command): void {
   addCustodyCommands(fleet);
   addSecretCommands(fleet);
   addFleetEnrollCommand(fleet);
+  addCertificateCommands(fleet);
+  addDeviceCommands(fleet);
   addStatusCommands(fleet);
   addChannelCommands(fleet);
   addCommandCommands(fleet);

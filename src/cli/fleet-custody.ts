@@ -98,6 +98,7 @@ interface TrustOptions {
   readonly remove?: readonly string[];
   readonly threshold: readonly string[];
   readonly revoke?: readonly string[];
+  readonly deviceCa: readonly string[];
 }
 
 function addTrustCommands(fleet: Command): void {
@@ -141,10 +142,16 @@ function changeOptions(command: Command): Command {
   return command
     .addOption(directoryOption())
     .option('--key <file=roles>', 'key that comes: FILE.pub=trust,config,…; no roles: all', collect, [])
-    .option('--threshold <role=n>', 'how many different keys have to sign; may be repeated', collect, []);
+    .option('--threshold <role=n>', 'how many different keys have to sign; may be repeated', collect, [])
+    .option(
+      '--device-ca <file>',
+      'certificate of the authority for boxes (device-ca.pem), instead of those before; may be repeated',
+      collect,
+      [],
+    );
 }
 
-async function changeOf({ key, remove = [], threshold, revoke = [] }: TrustOptions) {
+async function changeOf({ key, remove = [], threshold, revoke = [], deviceCa }: TrustOptions) {
   const { roles } = await import('../fleet/trust-chain.ts');
   const isRole = (text: string): text is (typeof roles)[number] => roles.some((role) => role === text);
   const add = [];
@@ -160,7 +167,9 @@ async function changeOf({ key, remove = [], threshold, revoke = [] }: TrustOptio
     if (!isRole(role) || !/^(?:[1-9]|1[0-6])$/.test(count)) throw badRole(roles);
     thresholds[role] = Number(count);
   }
-  return { add, remove, revoke, threshold: thresholds };
+  const authorities = await Promise.all(deviceCa.map((file) => authorityIn(file)));
+  const change = { add, remove, revoke, threshold: thresholds };
+  return authorities.length === 0 ? change : { ...change, deviceCa: authorities };
 }
 
 function badRole(roles: readonly string[]) {
@@ -184,6 +193,7 @@ function trustText(document: TrustDocument): string {
     'Keys:',
     ...keys,
     `Signatures needed: ${thresholds.join(', ')}`,
+    `Authorities for boxes: ${document.deviceCa.length}`,
     `Revoked certificates: ${document.revoked.length === 0 ? 'none' : document.revoked.join(', ')}`,
   ].join('\n');
 }
@@ -203,6 +213,15 @@ export async function openKey({ key: file, passphraseFile }: KeyOptions) {
   const { isEncrypted, openKeyFile } = await import('../fleet/key-file.ts');
   const text = await readFile(file, 'utf8');
   return openKeyFile(text, isEncrypted(text) ? await readPassphrase(passphraseFile) : null);
+}
+
+/** @throws GantryError USAGE_CA where the file is something else */
+async function authorityIn(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8');
+  const { isAuthority } = await import('../fleet/device-ca.ts');
+  if (isAuthority(text)) return text;
+  const message = 'The file is not the certificate of an authority.';
+  throw usage('USAGE_CA', message, 'Give "device-ca.pem", which "gantry fleet ca init" wrote.');
 }
 
 async function publicKey(file: string) {

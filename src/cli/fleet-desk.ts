@@ -110,14 +110,17 @@ interface RenderArguments extends JsonOption, UnlockOptions {
 async function render(directory: string, { out, json, ...options }: RenderArguments): Promise<void> {
   const { renderFleet, writePayloads } = await import('../fleet/render.ts');
   const openVault = vaultOpener(directory, options);
-  const outcome = await renderFleet(await openDesk(directory), { ...options, openVault, now: new Date() });
+  const desk = await openDesk(directory);
+  const outcome = await renderFleet(desk, { ...options, openVault, now: new Date() });
   if (!outcome.ok) {
     if (json) print({ ok: false, problems: outcome.problems });
     else await tellProblems(outcome.problems);
     process.exitCode = exitCodes.usage;
     return;
   }
+  const { tidyRendered } = await import('../fleet/retired.ts');
   const written = await writePayloads(out, outcome.rendered);
+  await tidyRendered(out, desk.folder);
   const boxes = outcome.rendered.map(({ device, change, generation }) => ({ device, change, generation }));
   if (json) {
     print({ ok: true, written, boxes });

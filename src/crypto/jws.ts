@@ -22,7 +22,8 @@ export type SignedKind =
   | 'gantry-trust'
   | 'gantry-timestamp'
   | 'gantry-command'
-  | 'gantry-reported';
+  | 'gantry-reported'
+  | 'gantry-certificate-request';
 
 /** RFC 8037: Ed25519, given the key. No other one is accepted, whatever a header says. */
 const algorithm = 'EdDSA';

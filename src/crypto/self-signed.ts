@@ -1,5 +1,6 @@
-import { randomBytes, webcrypto } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
+import { commonNameCharsMax, ecdsa, loadX509, newSerialNumber, privatePem } from './x509.ts';
 
 /** A certificate and its private key, PEM. */
 export interface CertificateAndKey {
@@ -29,27 +30,21 @@ const keyKinds = {
     hash: 'SHA-256',
   },
   /** For browsers. */
-  ec: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  ec: ecdsa,
 } as const;
 export type SelfSignedKeys = keyof typeof keyKinds;
-
-/** X.520: the longest common name. */
-const commonNameCharsMax = 64;
 
 /**
  * Makes a key and a certificate signed by itself, for a TLS server. The library is loaded only here: a box makes
  * a certificate once in many years.
  */
 export async function makeSelfSigned(options: SelfSignedOptions): Promise<CertificateAndKey> {
-  // The library's own dependencies expect this one to be there.
-  await import('reflect-metadata');
-  const x509 = await import('@peculiar/x509');
-  x509.cryptoProvider.set(webcrypto);
+  const x509 = await loadX509();
   const algorithm = keyKinds[options.keys];
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const [subject = 'gantry'] = options.names;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
+    serialNumber: newSerialNumber(),
     name: [{ CN: [subject.slice(0, commonNameCharsMax)] }],
     keys,
     signingAlgorithm: algorithm,
@@ -65,18 +60,5 @@ export async function makeSelfSigned(options: SelfSignedOptions): Promise<Certif
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  return { cert: `${certificate.toString('pem')}\n`, key: pem('PRIVATE KEY', pkcs8) };
-}
-
-/** RFC 5280 §4.1.2.2: positive, at most 20 octets, not to be guessed. */
-function serialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
-  return bytes.toString('hex');
-}
-
-function pem(label: string, der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
+  return { cert: `${certificate.toString('pem')}\n`, key: await privatePem(keys.privateKey) };
 }

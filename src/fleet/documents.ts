@@ -97,6 +97,8 @@ export const deviceDocument = z
       .default([])
       .describe('Values set on the page of the box that are to be forgotten: JSON pointers (RFC 6901).'),
     retired: z.boolean().default(false).describe('Gets nothing any more and is not counted.'),
+    replaces: boxName.optional().describe('Id of the box in whose place it came.'),
+    retiredBecause: shortText.optional().describe('Why, and since when; written by "gantry fleet device".'),
     note: shortText.optional().describe('For people.'),
   })
   .describe('One box.');

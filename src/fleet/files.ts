@@ -4,9 +4,10 @@ import { systemErrorCode } from '../base/errors.ts';
 
 /**
  * Files of central IT beside its documents. In the git folder: `trust.jws` (the chain, oldest first), while one is
- * being signed `trust.next.json` and `trust.next.jws`, `approvals/`, `secrets.age` and its index `secrets.json`. In the folder of rendered
- * documents, for each box: `BOX.json` (bytes to sign), `BOX.jws` (signed), `BOX.freshness.json`; and `trust.jws`,
- * `timestamp.jws`.
+ * being signed `trust.next.json` and `trust.next.jws`, `approvals/`, `secrets.age` and its index `secrets.json`;
+ * `device-ca.pem`, `device-crl.pem` and `certificates/`. In the folder of rendered documents, for each box: `BOX.json`
+ * (bytes to sign), `BOX.jws` (signed), `BOX.freshness.json`, `BOX.certificate.pem`; and `trust.jws`, `timestamp.jws`,
+ * `crl.pem`, `retired.json`.
  */
 export const fleetFiles = {
   trust: 'trust.jws',
@@ -16,6 +17,12 @@ export const fleetFiles = {
   secrets: 'secrets.age',
   secretIndex: 'secrets.json',
   timestamp: 'timestamp.jws',
+  authority: 'device-ca.pem',
+  revocations: 'device-crl.pem',
+  certificates: 'certificates',
+  /** In the folder of rendered documents. */
+  publishedRevocations: 'crl.pem',
+  retired: 'retired.json',
 } as const;
 
 /** Not of a box, though named like the file of one. */

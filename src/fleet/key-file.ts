@@ -37,15 +37,7 @@ export function isEncrypted(privateText: string): boolean {
 
 /** @throws GantryError FLEET_KEY_UNREADABLE, FLEET_PASSPHRASE */
 export async function openKeyFile(privateText: string, passphrase: string | null): Promise<KeyObject> {
-  let pem = privateText;
-  if (isEncrypted(privateText)) {
-    if (passphrase === null) throw wrongPassphrase();
-    const decrypter = new Decrypter();
-    decrypter.addPassphrase(passphrase);
-    pem = await decrypter.decrypt(armor.decode(privateText), 'text').catch(() => {
-      throw wrongPassphrase();
-    });
-  }
+  const pem = await clearKeyText(privateText, passphrase);
   try {
     const key = createPrivateKey(pem);
     if (okpJwk(key).crv === 'Ed25519') return key;
@@ -60,7 +52,19 @@ export async function openKeyFile(privateText: string, passphrase: string | null
   });
 }
 
-async function encryptWithPassphrase(text: string, passphrase: string): Promise<string> {
+/** What a key file holds, in clear. @throws GantryError FLEET_PASSPHRASE */
+export async function clearKeyText(text: string, passphrase: string | null): Promise<string> {
+  if (!isEncrypted(text)) return text;
+  if (passphrase === null) throw wrongPassphrase();
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(passphrase);
+  return decrypter.decrypt(armor.decode(text), 'text').catch(() => {
+    throw wrongPassphrase();
+  });
+}
+
+/** Encrypts a key (age, scrypt). */
+export async function encryptWithPassphrase(text: string, passphrase: string): Promise<string> {
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   encrypter.setScryptWorkFactor(ageWorkFactor);

@@ -27,9 +27,13 @@ const endings = {
   freshness: '.freshness.json',
   command: '.command.jws',
   desired: '.jws',
+  certificate: '.certificate.pem',
 } as const;
 
-/** Everything that is in a folder of signed documents: who is believed first, what is newest last. */
+/**
+ * Everything that is in a folder of signed documents: who is believed first, what is newest last.
+ * @throws GantryError FLEET_NOTHING_SIGNED, FLEET_SIGNED_UNREADABLE
+ */
 export async function publicationsIn(out: string): Promise<Publication[]> {
   const trust = await readIfThere(join(out, fleetFiles.trust));
   const found: Publication[] = [];
@@ -56,6 +60,7 @@ export async function publicationsIn(out: string): Promise<Publication[]> {
       });
     };
     add('trust', trust);
+    add('certificate', await readIfThere(join(out, `${device.data}${endings.certificate}`)));
     add('desired', bytes);
     add('freshness', await readIfThere(join(out, `${device.data}${endings.freshness}`)));
     add('command', await readIfThere(join(out, `${device.data}${endings.command}`)));

@@ -48,7 +48,8 @@ export async function sealSecrets(
   return sealed;
 }
 
-function indexWrong(name: string): GantryError {
+/** The index and the encrypted secrets were not written together. */
+export function indexWrong(name: string): GantryError {
   return new GantryError({
     code: 'FLEET_SECRETS_INDEX',
     kind: 'permanent',

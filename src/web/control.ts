@@ -9,6 +9,7 @@ import { deliveryStateViews, type Operator, type Selection } from './operator.ts
 import { sendProblem, sendThrown } from './problem.ts';
 import type { StatusSource } from './status-feed.ts';
 import { addConfigCalls } from './control-config.ts';
+import { addEnrolCalls, type EnrolTools } from './control-enrol.ts';
 import { badCommand, parse } from './control-parse.ts';
 import type { Tools } from './tools.ts';
 import { withoutSchemas } from './without-schemas.ts';
@@ -21,6 +22,7 @@ export interface ControlServerOptions {
   readonly tools: Pick<Tools, 'bundle' | 'destinations' | 'config'>;
   readonly auth: ConsoleAuth;
   readonly selfCheck: () => Promise<SelfCheckReport>;
+  readonly enrol: EnrolTools;
   /** Durable once it resolves. */
   readonly audit: (action: AuditedAction) => Promise<void>;
   readonly log: Log;
@@ -114,6 +116,7 @@ export class ControlServer {
     this.#addQueries(app);
     this.#addCommands(app);
     addConfigCalls(app, this.#options.tools.config, (event) => this.#note(event));
+    addEnrolCalls(app, this.#options.enrol, (event, subject) => this.#note(event, subject));
     return app;
   }
 

@@ -16,6 +16,7 @@ type Way = (typeof ways)[number];
 
 const folder = temporaryDirectory();
 const at = (name: string) => join(folder.path, name);
+const ca = ['--ca', at('ca.key'), '--dir', at('fleet')];
 const archive = { type: 'stow', url: 'http://127.0.0.1:9/studies' };
 
 async function ok(...args: string[]): Promise<string> {
@@ -34,19 +35,17 @@ describe.skipIf(!ready)('three boxes that central IT configures, each by another
     const authority = await makeAuthority();
     writeFileSync(at('ca.pem'), authority.cert);
     certify('server', await authority.server());
-    certify('central-it', await authority.client({ hosts: ['central-it'] }));
-    broker = await startFleetBroker(at, 'acme');
-    record = await startFleetRecord(at);
     await ok('fleet', 'init', at('fleet'), '--name', 'acme');
     await ok('fleet', 'keys', 'new', at('it.key'), '--no-passphrase');
-    await ok('fleet', 'trust', 'init', '--dir', at('fleet'), '--fleet', 'acme', '--key', at('it.key.pub'));
+    await ok('fleet', 'ca', 'init', at('ca.key'), '--dir', at('fleet'), '--no-passphrase');
+    const believed = ['--key', at('it.key.pub'), '--device-ca', at('fleet/device-ca.pem')];
+    await ok('fleet', 'trust', 'init', '--dir', at('fleet'), '--fleet', 'acme', ...believed);
     await ok('fleet', 'trust', 'sign', '--dir', at('fleet'), '--key', at('it.key'));
-    for (const way of ways) {
-      const id = await enroll(way);
-      certify(way, await authority.client({ hosts: [id] }));
-      const gateway = await startGateway(at(way), start(way));
-      boxes.set(way, { id, gateway });
-    }
+    await ok('fleet', 'certificates', 'issue', 'central-it', at('central-it.pem'), ...ca);
+    const boxCa = { boxCa: at('fleet/device-ca.pem'), crl: at('fleet/device-crl.pem') };
+    broker = await startFleetBroker({ fleet: 'acme', server: at('server'), ...boxCa });
+    record = await startFleetRecord({ fleet: 'acme', server: at('server'), ...boxCa });
+    for (const way of ways) boxes.set(way, await enroll(way));
   }, patienceMs);
 
   afterAll(async () => {
@@ -61,16 +60,15 @@ describe.skipIf(!ready)('three boxes that central IT configures, each by another
     writeFileSync(at(`${name}.key`), key);
   }
 
-  /** Lets the box ask, central IT take it in, and the box accept. @returns its id */
-  async function enroll(way: Way): Promise<string> {
-    const first = await startGateway(at(way), start(way));
-    expect(await first.stop()).toBe(0);
+  /** Lets the running box ask, central IT take it in, and the box accept. */
+  async function enroll(way: Way): Promise<{ id: string; gateway: GatewayProcess }> {
+    const gateway = await startGateway(at(way), start(way));
     const [request, answer] = [at(`${way}.request`), at(`${way}.answer`)];
     const asked = await ok('enroll', 'request', request, '--data', at(way));
     const [, id = '', code = ''] = /Box: (\S+)\nClaim code: (\S+)/.exec(asked) ?? [];
-    await ok('fleet', 'enroll', request, answer, '--code', code, '--dir', at('fleet'));
+    await ok('fleet', 'enroll', request, answer, '--code', code, ...ca);
     await ok('enroll', 'accept', answer, '--data', at(way));
-    return id;
+    return { id, gateway };
   }
 
   /** What a technician gives a new box: an archive, and the way to central IT. */
@@ -79,10 +77,8 @@ describe.skipIf(!ready)('three boxes that central IT configures, each by another
   }
 
   function remoteOf(way: Way): object {
-    const signIn = {
-      caFile: at('ca.pem'),
-      clientCertificate: { certFile: at(`${way}.pem`), keyFile: at(`${way}.key`) },
-    };
+    // No "clientCertificate": each signs in with the one it got at its enrolment.
+    const signIn = { caFile: at('ca.pem') };
     return {
       https: {
         https: { url: `https://localhost:${record.port}`, ...signIn, poll: '* * * * * *', jitterSeconds: 0 },
@@ -125,7 +121,7 @@ describe.skipIf(!ready)('three boxes that central IT configures, each by another
     await ok('fleet', 'publish', out, '--usb', folder.path);
   }
 
-  const centralIt = ['--ca', at('ca.pem'), '--cert', at('central-it.pem'), '--key', at('central-it.key')];
+  const centralIt = ['--ca', at('ca.pem'), '--cert', at('central-it.pem'), '--key', at('central-it.pem.key')];
 
   test.each([1, 2])(
     'what is in git is in use on each of them, and central IT reads it in their reports (%i)',

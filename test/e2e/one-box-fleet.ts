@@ -52,8 +52,10 @@ export async function oneBoxFleet(destinations: object): Promise<OneBoxFleet> {
   writeFileSync(at('ca.pem'), authority.cert);
   certify('server', await authority.server());
   certify('central-it', await authority.client({ hosts: ['central-it'] }));
-  const broker = await startFleetBroker(at, 'acme');
-  const record = await startFleetRecord(at);
+  writeFileSync(at('crl.pem'), await authority.revocations());
+  const servers = { fleet: 'acme', server: at('server'), boxCa: at('ca.pem'), crl: at('crl.pem') };
+  const broker = await startFleetBroker(servers);
+  const record = await startFleetRecord(servers);
   const central = stack.use(new AsyncDisposableStack());
   central.use(broker);
   central.use(record);

@@ -40,6 +40,7 @@ let authority: MadeAuthority;
 beforeAll(async () => {
   authority = await makeAuthority();
   writeFileSync(at('ca.pem'), authority.cert);
+  writeFileSync(at('crl.pem'), await authority.revocations());
   const made = {
     server: await authority.server(),
     'central-it': await authority.client({ hosts: ['central-it'] }),
@@ -124,8 +125,9 @@ async function report(device: string, seq: number, key: KeyObject): Promise<stri
   return JSON.stringify(await signPayload('gantry-reported', Buffer.from(JSON.stringify(state)), key));
 }
 
-const fleetBroker = () => startFleetBroker(at, testFleet);
-const fleetRecord = () => startFleetRecord(at);
+const servers = { fleet: testFleet, server: at('server'), boxCa: at('ca.pem'), crl: at('crl.pem') };
+const fleetBroker = () => startFleetBroker(servers);
+const fleetRecord = () => startFleetRecord(servers);
 
 interface Way {
   readonly kind: ChannelKind;
@@ -251,7 +253,9 @@ describe.skipIf(!ready)('the record of a fleet, by a real web server, a real bro
     ])
       await expect(attempt()).rejects.toMatchObject({ code: 'REMOTE_SIGN_IN_REFUSED' });
     await expect(own.put(`${root}/BOX-1/reported.jws`, Buffer.alloc(70_000))).rejects.toThrow();
-    await expect(stranger.fetch(`${root}/trust.jws`, null)).rejects.toMatchObject({ code: 'REMOTE_ANSWER' });
+    await expect(stranger.fetch(`${root}/trust.jws`, null)).rejects.toMatchObject({
+      code: 'REMOTE_SIGN_IN_REFUSED',
+    });
     await own.close();
     await stranger.close();
   });
@@ -341,7 +345,13 @@ describe('the commands', () => {
     const out = at('out-commands');
     await sign(out, 1, generateKeyPairSync('ed25519').privateKey);
     const first = await gantry('fleet', 'publish', out, '--to', at('shown'), '--json');
-    expect(JSON.parse(first.stdout)).toEqual({ boxes: 3, written: 7, unchanged: 0 });
+    expect(JSON.parse(first.stdout)).toEqual({
+      boxes: 3,
+      written: 7,
+      unchanged: 0,
+      removed: 0,
+      left: 0,
+    });
     const stick = await gantry('fleet', 'sync', out, '--usb', at('mounted'));
     expect(stick.stdout).toBe('3 boxes: 7 documents written, 0 were there already.\n');
     const name = `v1/${testFleet}/BOX-1/desired.jws`;

@@ -10,6 +10,7 @@ import { ControlClient } from '../../src/cli/control-client.ts';
 import type { QueueEntry } from '../../src/spool/types.ts';
 import type { AuditedAction } from '../../src/web/audit-log.ts';
 import { ControlServer } from '../../src/web/control.ts';
+import type { EnrolTools } from '../../src/web/control-enrol.ts';
 import type { Operator, QueueEntryView } from '../../src/web/operator.ts';
 import { noConsole, SettableStatus } from './harness.ts';
 import { workingReport } from './reports.ts';
@@ -84,7 +85,11 @@ function createControl(): ControlServer {
   const auth = { reset: async () => 'ABCD-EFGH', makeCode: (name: string) => `code for ${name}` };
   const audit = async (action: AuditedAction) => void audited.push(action);
   const status = new SettableStatus(workingReport);
-  return new ControlServer({ ...noConsole, path, operator, status, auth, audit, log: silentLog });
+  const enrol: EnrolTools = {
+    request: async () => ({ file: 'request', code: 'AAAA-BBBB', device: 'GANTRY-AAA222' }),
+    accept: async (file) => ({ fleet: `of ${file}`, hasWay: false }),
+  };
+  return new ControlServer({ ...noConsole, path, operator, status, auth, enrol, audit, log: silentLog });
 }
 
 beforeEach(async () => {
@@ -152,10 +157,14 @@ describe('the control socket', () => {
     await server.start();
     expect(await client.authReset()).toBe('ABCD-EFGH');
     expect(await client.technicianCode('visitor')).toBe('code for visitor');
+    expect(await client.enrolRequest()).toMatchObject({ code: 'AAAA-BBBB', device: 'GANTRY-AAA222' });
+    expect(await client.enrolAccept('answer')).toEqual({ fleet: 'of answer', hasWay: false });
     await client.retry({ objectIds: [objectId] });
     await expect(client.technicianCode('<b>')).rejects.toMatchObject({ code: 'CONTROL_BAD_COMMAND' });
     expect(audited).toMatchObject([
       { event: 'CODE_MADE', actor: 'console', address: 'console', subject: 'visitor' },
+      { event: 'ENROL_REQUESTED', subject: 'GANTRY-AAA222' },
+      { event: 'ENROLLED', subject: 'of answer' },
       { event: 'QUEUE_RETRY', actor: 'console', outcome: 'success' },
     ]);
   });

@@ -95,6 +95,10 @@ export const noTools: Pick<Tools, 'bundle' | 'destinations' | 'config'> = {
 export const noConsole = {
   tools: noTools,
   auth: { reset: () => Promise.resolve(''), makeCode: () => '' },
+  enrol: {
+    request: () => Promise.resolve({ file: '', code: '', device: '' }),
+    accept: () => Promise.resolve({ fleet: '', hasWay: true }),
+  },
   audit: () => Promise.resolve(),
   selfCheck: notAsked,
 };

@@ -4,13 +4,14 @@ import { GantryError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { signPayload } from '../../crypto/jws.ts';
 import type { ConfigStore } from '../store.ts';
+import type { BoxCertificate } from './box-certificate.ts';
 import { candidateOf } from './candidate.ts';
 import type { Applier } from './apply.ts';
 import { applyFailures, failureOf } from './apply-failures.ts';
 import { CommandHand, type CommandPorts } from './command-hand.ts';
-import { type ChannelKind, desiredConfig, type InboundKind } from './documents.ts';
+import { type ChannelKind, desiredConfig, type InboundKind, type SignedDocument } from './documents.ts';
 import { verifyFreshness } from './freshness.ts';
-import type { FleetRefusal } from './refusals.ts';
+import { type FleetRefusal, refusal } from './refusals.ts';
 import { type BoxFacts, reportOf } from './report.ts';
 import type { RemoteMemory, RemoteState } from './state.ts';
 import { verifyTrust } from './trust.ts';
@@ -35,6 +36,7 @@ export interface AgentParts {
   readonly store: ConfigStore;
   readonly applier: Applier;
   readonly signingKey: KeyObject;
+  readonly certificate: BoxCertificate;
   readonly ports: AgentPorts;
   readonly clock: Clock;
   readonly log: Log;
@@ -154,6 +156,7 @@ export class RemoteAgent {
     const { enrolment } = this;
     if (enrolment === null) return Promise.resolve({ taken: false, code: 'FLEET_NOT_ENROLLED' });
     if (kind === 'trust') return this.#trust(bytes, enrolment);
+    if (kind === 'certificate') return this.#certificate(bytes, enrolment);
     if (kind === 'freshness') return this.#freshness(bytes, enrolment);
     if (kind === 'desired') return this.#desired(bytes, enrolment, via);
     return this.#command(bytes, enrolment);
@@ -169,6 +172,18 @@ export class RemoteAgent {
         { event: 'trust-followed', version: trust.document.version },
         'new trust document',
       );
+      this.#news();
+    }
+    return { taken: true, unchanged };
+  }
+
+  async #certificate(bytes: Buffer, { device, trust }: Enrolment): Promise<OfferOutcome> {
+    const { certificate, log } = this.#parts;
+    const outcome = await certificate.take(bytes.toString('latin1'), device, trust.document);
+    if (!outcome.ok) return this.#refused(refusal(outcome.code).refusal);
+    const { unchanged } = outcome;
+    if (!unchanged) {
+      log.info({ event: 'certificate-installed' }, 'new certificate for the way to central IT');
       this.#news();
     }
     return { taken: true, unchanged };
@@ -327,9 +342,19 @@ export class RemoteAgent {
       now: clock.now(),
       trustedNow,
       schemaVersion,
+      certificateRequest: await this.#certificateRequest(this.enrolment),
     });
     const signed = await signPayload('gantry-reported', Buffer.from(JSON.stringify(report)), signingKey);
     return Buffer.from(JSON.stringify(signed));
+  }
+
+  /** A report is never held up by it. */
+  async #certificateRequest(enrolment: Enrolment): Promise<SignedDocument | null> {
+    const { certificate, clock, signingKey, log } = this.#parts;
+    return certificate.requestIfDue(enrolment, clock.now(), signingKey).catch((error: unknown) => {
+      log.error({ code: 'CERTIFICATE_REQUEST', error }, 'no certificate can be asked for');
+      return null;
+    });
   }
 
   #news(): void {

@@ -138,6 +138,30 @@ export const fleetCommand = z.strictObject({
 });
 export type FleetCommand = z.output<typeof fleetCommand>;
 
+/** PEM; one of P-256 has some 600 bytes. */
+export const certificatePem = z.string().max(8192);
+
+/** What a box asks for its certificate with; signed with its own key, as its report is. */
+export const certificateRequest = z.strictObject({
+  apiVersion: z.literal(wireVersion),
+  kind: z.literal('CertificateRequest'),
+  fleet: fleetName,
+  device: boxName,
+  /** PKCS #10 (RFC 2986), PEM. */
+  request: certificatePem,
+});
+export type CertificateRequestDocument = z.output<typeof certificateRequest>;
+
+/** General JSON serialisation of a JWS (RFC 7515 7.2.1) over the exact bytes of one of the documents. */
+export const signedDocument = z.strictObject({
+  payload: z.string().max(documentBytesMax * 2),
+  signatures: z
+    .array(z.strictObject({ protected: z.string().max(1024), signature: z.string().max(128) }))
+    .min(1)
+    .max(16),
+});
+export type SignedDocument = z.output<typeof signedDocument>;
+
 export const reportPhases = [
   'Pending',
   'Validating',
@@ -183,6 +207,8 @@ export const reportedState = z.strictObject({
   }),
   disk: z.strictObject({ freeBytes: z.number().nullable(), daysLeft: z.number().nullable() }),
   certificates: z.array(z.strictObject({ use: z.string(), notAfter: instant })).max(32),
+  /** A signed {@link certificateRequest}, from two thirds of the life of its certificate on. */
+  certificateRequest: signedDocument.optional(),
   software: z.strictObject({ version: z.string(), node: z.string() }),
   /** Answers to commands, the newest last. */
   commands: z
@@ -199,20 +225,13 @@ export const reportedState = z.strictObject({
 });
 export type ReportedState = z.output<typeof reportedState>;
 
-/** General JSON serialisation of a JWS (RFC 7515 7.2.1) over the exact bytes of one of the documents. */
-export const signedDocument = z.strictObject({
-  payload: z.string().max(documentBytesMax * 2),
-  signatures: z
-    .array(z.strictObject({ protected: z.string().max(1024), signature: z.string().max(128) }))
-    .min(1)
-    .max(16),
-});
-export type SignedDocument = z.output<typeof signedDocument>;
-
 /** How a document reached the box; its bytes are the same on each way. */
 export const channelKinds = ['https', 'mqtt', 'usb'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
-/** What a channel carries to a box. `freshness` is a signed timestamp and the proof of this box in one JSON object. */
-export const inboundKinds = ['trust', 'freshness', 'desired', 'command'] as const;
+/**
+ * What a channel carries to a box. `freshness` is a signed timestamp and the proof of this box in one JSON object;
+ * `certificate` is one for this box (PEM), which the authority of the trust document has signed.
+ */
+export const inboundKinds = ['trust', 'certificate', 'freshness', 'desired', 'command'] as const;
 export type InboundKind = (typeof inboundKinds)[number];

@@ -14,6 +14,7 @@ import type { SealedFile } from '../store.ts';
 import {
   type BoxName,
   boxName,
+  certificatePem,
   documentBytesMax,
   fleetName,
   publicJwk,
@@ -34,6 +35,8 @@ const requestBody = z.strictObject({
   device: boxName,
   keys: z.strictObject({ sign: publicJwk, seal: publicJwk }),
   schemaVersion: z.int().min(1),
+  /** PKCS #10, PEM: what the certificate of the box is asked for with. */
+  certificateRequest: certificatePem.optional(),
 });
 export type EnrolmentRequest = z.output<typeof requestBody>;
 
@@ -44,6 +47,8 @@ const answerBody = z.strictObject({
   fleet: fleetName,
   device: boxName,
   trust: signedDocument,
+  /** PEM; absent where the fleet issues none. */
+  certificate: certificatePem.optional(),
 });
 export type EnrolmentAnswer = z.output<typeof answerBody>;
 
@@ -98,13 +103,14 @@ export class BoxIdentity {
     device: BoxName;
     signingKey: KeyObject;
     schemaVersion: number;
+    certificateRequest: string;
   }): Promise<{ readonly file: string; readonly code: string }> {
     const code = newClaimCode();
     await this.#write({ ...this.#value, claimCode: code });
     const keys = { sign: okpJwk(box.signingKey), seal: okpJwk(this.sealKey) };
-    const { device, schemaVersion } = box;
-    const body = { apiVersion: wireVersion, kind: 'EnrolmentRequest', device, keys, schemaVersion } as const;
-    return { file: bind(body, code), code };
+    const { device, schemaVersion, certificateRequest } = box;
+    const about = { apiVersion: wireVersion, kind: 'EnrolmentRequest', device } as const;
+    return { file: bind({ ...about, keys, schemaVersion, certificateRequest }, code), code };
   }
 
   /**

@@ -63,6 +63,15 @@ export const fleetRefusals = {
     message: 'The proof beside the timestamp does not belong to it.',
     nextStep: 'Publish again; if it stays so, treat it as an attack.',
   },
+  FLEET_CERTIFICATE: {
+    message: 'The certificate is not one for boxes by the authority of this fleet, or it has been revoked.',
+    nextStep: 'Issue it with the authority that the trust document names ("gantry fleet ca show").',
+  },
+  FLEET_CERTIFICATE_KEY: {
+    message: 'The certificate is for another key than those of this box.',
+    nextStep:
+      'Nothing to do where an old one came late. Else collect the report of this box, and issue one for what it asks now.',
+  },
   FLEET_EXPIRED: {
     message: 'The command has expired.',
     nextStep: 'Send it again. If it came at once, compare the clocks.',

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import type { CurrentConfig, RawDocument } from '../store.ts';
 import type { ApplyState } from './apply.ts';
 import { entryOf } from './candidate.ts';
-import { type ReportedState, type ReportPhase, reportedState, wireVersion } from './documents.ts';
+import {
+  type ReportedState,
+  type ReportPhase,
+  reportedState,
+  type SignedDocument,
+  wireVersion,
+} from './documents.ts';
 import { judgeFreshness } from './freshness.ts';
 import { pointerOf } from './redirect.ts';
 import type { AttemptRecord, RemoteMemory } from './state.ts';
@@ -20,6 +26,8 @@ interface ReportInputs {
   /** Null where the clock is not trusted. */
   readonly trustedNow: number | null;
   readonly schemaVersion: number;
+  /** Null where none is asked for. */
+  readonly certificateRequest: SignedDocument | null;
 }
 
 const underWay = {
@@ -60,6 +68,7 @@ export function reportOf(inputs: ReportInputs): ReportedState {
     },
     refused: memory.refusals.map((one) => ({ ...one, at: iso(one.at) })),
     ...facts,
+    ...(inputs.certificateRequest !== null && { certificateRequest: inputs.certificateRequest }),
     commands: memory.commands.map((one) => ({ ...one, at: iso(one.at) })),
   } satisfies ReportedState);
 }

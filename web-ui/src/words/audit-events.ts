@@ -17,6 +17,8 @@ export const auditEvents = [
   'TOKEN_MADE',
   'TOKEN_REMOVED',
   'CODE_MADE',
+  'ENROL_REQUESTED',
+  'ENROLLED',
   'AUDIT_READ',
   'AUDIT_EXPORTED',
   'AUDIT_CHAIN_BROKEN',

@@ -203,6 +203,8 @@ export const deskPhrases: Pick<
   'desk.event.TOKEN_MADE': 'Zugangstoken angelegt',
   'desk.event.TOKEN_REMOVED': 'Zugangstoken widerrufen',
   'desk.event.CODE_MADE': 'Technikercode gemacht',
+  'desk.event.ENROL_REQUESTED': 'Aufnahme in eine Flotte angefragt',
+  'desk.event.ENROLLED': 'In eine Flotte aufgenommen',
   'desk.event.AUDIT_READ': 'Audit-Protokoll gelesen',
   'desk.event.AUDIT_EXPORTED': 'Audit-Protokoll heruntergeladen',
   'desk.event.AUDIT_CHAIN_BROKEN': 'Audit-Protokoll beschädigt vorgefunden',

@@ -199,6 +199,8 @@ export const deskPhrases = {
   'desk.event.TOKEN_MADE': 'Access token made',
   'desk.event.TOKEN_REMOVED': 'Access token revoked',
   'desk.event.CODE_MADE': 'Technician code made',
+  'desk.event.ENROL_REQUESTED': 'Asked to belong to a fleet',
+  'desk.event.ENROLLED': 'Taken into a fleet',
   'desk.event.AUDIT_READ': 'Audit log read',
   'desk.event.AUDIT_EXPORTED': 'Audit log downloaded',
   'desk.event.AUDIT_CHAIN_BROKEN': 'Audit log found damaged',

@@ -203,6 +203,8 @@ export const deskPhrases: Pick<
   'desk.event.TOKEN_MADE': 'Token de acceso creado',
   'desk.event.TOKEN_REMOVED': 'Token de acceso revocado',
   'desk.event.CODE_MADE': 'Código de técnico creado',
+  'desk.event.ENROL_REQUESTED': 'Ingreso en una flota solicitado',
+  'desk.event.ENROLLED': 'Incorporado a una flota',
   'desk.event.AUDIT_READ': 'Registro de auditoría leído',
   'desk.event.AUDIT_EXPORTED': 'Registro de auditoría descargado',
   'desk.event.AUDIT_CHAIN_BROKEN': 'Registro de auditoría encontrado dañado',

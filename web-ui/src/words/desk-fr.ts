@@ -203,6 +203,8 @@ export const deskPhrases: Pick<
   'desk.event.TOKEN_MADE': 'Jeton d’accès créé',
   'desk.event.TOKEN_REMOVED': 'Jeton d’accès révoqué',
   'desk.event.CODE_MADE': 'Code de technicien créé',
+  'desk.event.ENROL_REQUESTED': 'Rattachement à une flotte demandé',
+  'desk.event.ENROLLED': 'Rattaché à une flotte',
   'desk.event.AUDIT_READ': 'Journal d’audit lu',
   'desk.event.AUDIT_EXPORTED': 'Journal d’audit téléchargé',
   'desk.event.AUDIT_CHAIN_BROKEN': 'Journal d’audit trouvé endommagé',

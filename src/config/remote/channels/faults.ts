@@ -44,7 +44,7 @@ const texts = {
   ],
   REMOTE_SIGN_IN_REFUSED: [
     "Central IT's server does not let this box in.",
-    "Check the box's certificate, and its user where it has one, at the server.",
+    "Check at the server the box's certificate, which may have ended or been revoked, and its user where it has one. A new certificate also comes by stick.",
   ],
   REMOTE_BUSY: ["Central IT's server asks to be left alone for now.", 'Wait; it is tried again by itself.'],
   REMOTE_ANSWER: [

@@ -116,7 +116,7 @@ export class HttpsChannel implements Channel {
     for (const kind of inOrder) {
       const path = recordPath(fleet, device, kind);
       const fetched = await this.#client.fetch(path, this.#etags.get(path) ?? null);
-      if (fetched.kind !== 'none' && kind !== 'command') found = true;
+      if (fetched.kind !== 'none' && kind !== 'command' && kind !== 'certificate') found = true;
       if (fetched.kind !== 'new') continue;
       await agent.offer(kind, fetched.bytes, 'https');
       if (fetched.etag === null) this.#etags.delete(path);

@@ -26,7 +26,7 @@ export interface ChannelParts {
   readonly device: BoxName;
   /** What a setting that names a file stands for. @throws where it cannot be had */
   readonly readText: (path: string) => Promise<string>;
-  /** What this box got at its enrolment; null before. */
+  /** What this box got at its enrolment, or later; null before. */
   readonly ownCertificate: () => Promise<ClientCredentials | null>;
   readonly log: Log;
 }
@@ -54,7 +54,12 @@ export const reportEveryMs = 15 * 60_000;
 /** Place of a document of one box below the folder of the record, and below `gantry-fleet/` on a stick. */
 export function recordPath(fleet: FleetName, device: BoxName, kind: InboundKind | 'reported'): string {
   if (kind === 'trust') return `v1/${fleet}/trust.jws`;
-  return `v1/${fleet}/${device}/${kind === 'freshness' ? 'freshness.json' : `${kind}.jws`}`;
+  return `v1/${fleet}/${device}/${kind}.${kind === 'freshness' ? 'json' : kind === 'certificate' ? 'pem' : 'jws'}`;
+}
+
+/** Place of the list of revoked certificates, below the folder of the record: for web servers and brokers. */
+export function revocationPath(fleet: FleetName): string {
+  return `v1/${fleet}/crl.pem`;
 }
 
 /** MQTT topic of a document of one box: five levels, inside the limits of every broker known to us. */
@@ -67,4 +72,10 @@ export function topicOf(
 }
 
 /** In the order in which they are of use: who is believed, what is newest, then what it says. */
-export const inOrder = ['trust', 'freshness', 'desired', 'command'] as const satisfies readonly InboundKind[];
+export const inOrder = [
+  'trust',
+  'certificate',
+  'freshness',
+  'desired',
+  'command',
+] as const satisfies readonly InboundKind[];

@@ -77,11 +77,17 @@ export class RecordClient {
     if (status < 200 || status > 299) throw unusable(status);
   }
 
+  /** @returns false where the server does not let it be taken away. @throws GantryError REMOTE_*; ServerBusyError */
+  async remove(path: string): Promise<boolean> {
+    const { status } = await this.#ask('DELETE', path, {});
+    return (status >= 200 && status <= 299) || status === 404 || status === 410;
+  }
+
   close(): Promise<void> {
     return this.#pool.destroy();
   }
 
-  async #ask(method: 'GET' | 'PUT', path: string, headers: Record<string, string>, body?: Buffer) {
+  async #ask(method: 'GET' | 'PUT' | 'DELETE', path: string, headers: Record<string, string>, body?: Buffer) {
     try {
       const answer = await this.#pool.request({
         method,
