@@ -20,7 +20,10 @@ export function approvalCommand(fleet: Command): void {
       .description('show what sends patient data elsewhere; with --yes sign it and keep a record of it'),
   )
     .addOption(directoryOption())
-    .option('--against <folder>', 'folder with the signed documents in use; without it all shows as new')
+    .option(
+      '--against <folder>',
+      'folder with the signed or published documents in use; without it all shows as new',
+    )
     .option('--device <id>', 'this box only')
     .option('--by <name>', 'who approves', userInfo().username)
     .option('--yes', 'approve')

@@ -128,7 +128,8 @@ async function tellPublished(out: string, given: PublishArguments, all: boolean)
 async function tellCollected(directory: string, given: CollectArguments): Promise<void> {
   const place = placeOf(given.from, given);
   const { readFleetFolder } = await import('../fleet/fleet-folder.ts');
-  const { fleet, devices } = await readFleetFolder(directory);
+  const folder = await readFleetFolder(directory);
+  const { fleet, devices } = folder;
   if (fleet === null)
     throw usage('FLEET_UNNAMED', 'The folder does not say how the fleet is called.', 'Write "fleet.yaml".');
   const keys = new Map(
@@ -138,8 +139,14 @@ async function tellCollected(directory: string, given: CollectArguments): Promis
   );
   const { collect } = await import('../fleet/collect.ts');
   const done = await collect({ fleet: fleet.value.name, keys, from: place, reports: given.out });
-  if (given.json === true) console.log(JSON.stringify(done));
+  const { readReports } = await import('../fleet/reports.ts');
+  const { followSchemaVersions } = await import('../fleet/schema-versions.ts');
+  const { reports } = done.newer + done.known === 0 ? { reports: new Map() } : await readReports([given.out]);
+  const updated = await followSchemaVersions(folder, reports);
+  if (given.json === true) console.log(JSON.stringify({ ...done, schemaVersions: updated }));
   else {
+    if (updated.length > 0)
+      console.log(`${updated.length} Device files follow the version of the settings that their boxes know.`);
     console.log(
       `${keys.size} boxes: ${done.newer} new reports, ${done.known} known, ${done.withoutReport} without one.`,
     );

@@ -6,6 +6,7 @@ import { addCommandCommands } from './fleet-command.ts';
 import { addDeviceCommands } from './fleet-device.ts';
 import { addFleetEnrollCommand } from './enroll-commands.ts';
 import { addDeskCommands } from './fleet-desk.ts';
+import { addOverrideCommands } from './fleet-overrides.ts';
 import { addRolloutCommands } from './fleet-rollout.ts';
 import { addSecretCommands } from './fleet-secrets.ts';
 import { addStatusCommands } from './fleet-status.ts';
@@ -23,6 +24,7 @@ export function addFleetCommands(program: Command): void {
   addCertificateCommands(fleet);
   addDeviceCommands(fleet);
   addStatusCommands(fleet);
+  addOverrideCommands(fleet);
   addChannelCommands(fleet);
   addCommandCommands(fleet);
 }

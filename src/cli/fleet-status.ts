@@ -111,6 +111,7 @@ async function tell(
   if (unreadable.length > 0)
     console.log(`${unreadable.length} files are no report, such as ${unreadable[0]}.`);
   if (rows.length === 0) return;
+  const { overrideWords } = await import('../fleet/fleet-status.ts');
   const table = await plainTable([
     'box',
     'state',
@@ -123,8 +124,9 @@ async function tell(
     'version',
   ]);
   for (const row of rows) {
-    const { device, verdict, wanted, applied, phase, error, overrides, reportedAt, offline } = row;
-    const own = overrides === 0 ? '' : `, ${overrides} set on the box`;
+    const { device, verdict, wanted, applied, phase, error, reportedAt, offline } = row;
+    const set = overrideWords(row);
+    const own = set === null ? '' : `, ${set}`;
     table.push([
       device,
       verdict,

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import { recordPath } from '../config/remote/channels/port.ts';
 import { type DesiredConfig, desiredConfig } from '../config/remote/documents.ts';
 import { redirectChanges, secretRedirects } from '../config/remote/redirect.ts';
 import { readSigned } from '../config/remote/signed.ts';
@@ -29,7 +30,10 @@ export interface Approval {
 export interface ApproveOptions {
   readonly directory: string;
   readonly out: string;
-  /** A folder with the signed documents in use (`BOX.jws`), or null: then all is shown as new. */
+  /**
+   * A folder with the signed documents in use, as they were signed (`BOX.jws`) or published (`v1/FLEET/BOX/…`, on a
+   * stick too); null: all is shown as new.
+   */
   readonly against: string | null;
   readonly only: string | null;
   readonly by: string;
@@ -41,7 +45,7 @@ export async function planApproval(options: ApproveOptions, key: KeyObject): Pro
   const documents: Approval['documents'] = [];
   const changes = new Map<string, ApprovedChange>();
   for await (const { box, desired, sha256 } of renderedIn(options.out, options.only)) {
-    const inUse = await documentInUse(options.against, box);
+    const inUse = await documentInUse(options.against, desired);
     const before = inUse?.config ?? null;
     const paths = redirectChanges(before, desired.config);
     const secrets = secretRedirects(inUse?.sealed ?? {}, desired);
@@ -93,11 +97,23 @@ export async function carryOutApproval(
   return path;
 }
 
-async function documentInUse(against: string | null, box: string): Promise<DesiredConfig | null> {
+async function documentInUse(
+  against: string | null,
+  { fleet, device }: DesiredConfig,
+): Promise<DesiredConfig | null> {
   if (against === null) return null;
-  const bytes = await readIfThere(boxFile(against, box, '.jws'));
-  const read = bytes === null ? null : readSigned(bytes, desiredConfig);
-  return read?.ok ? read.value : null;
+  const published = recordPath(fleet, device, 'desired');
+  const places = [
+    boxFile(against, device, '.jws'),
+    join(against, published),
+    join(against, 'gantry-fleet', published),
+  ];
+  for (const place of places) {
+    const bytes = await readIfThere(place);
+    const read = bytes === null ? null : readSigned(bytes, desiredConfig);
+    if (read?.ok && read.value.device === device) return read.value;
+  }
+  return null;
 }
 
 function valueAt(value: unknown, pointer: string): unknown {

@@ -2,6 +2,7 @@ import {
   type BoxRow,
   type FleetSummary,
   isKind,
+  overrideWords,
   type RowKind,
   rowKinds,
   type StatusLimits,
@@ -154,7 +155,7 @@ function rowHtml(row: BoxRow): string {
   const notes = [
     row.phase,
     row.error,
-    row.overrides > 0 ? `${row.overrides} set on the box` : null,
+    overrideWords(row),
     row.refusedDocuments > 0 ? `refused ${row.refusedDocuments} documents` : null,
     row.freshness === null || row.freshness === 'fresh' ? null : row.freshness,
   ].filter((note) => note !== null);

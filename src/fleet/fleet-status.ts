@@ -20,7 +20,8 @@ export interface BoxRow {
   readonly error: string | null;
   /** It does not run what it was given, or has values set on its own page. */
   readonly drift: boolean;
-  readonly overrides: number;
+  /** What was set there, as JSON pointers (RFC 6901). */
+  readonly overrides: readonly string[];
   readonly rejected: boolean;
   readonly offline: boolean;
   readonly reportedAt: string | null;
@@ -79,7 +80,7 @@ function boxRow(
   const { labels = {}, generation: wanted = null } = known ?? {};
   if (report === undefined) return { ...silent, device, labels, wanted, drift: wanted !== null };
   const { config, verdict, queue, disk, certificates, refused, software, at } = report;
-  const overrides = Object.keys(config.localOverrides).length;
+  const overrides = Object.keys(config.localOverrides);
   const behind = config.appliedGeneration < Math.max(wanted ?? 0, config.observedGeneration);
   const ends = certificates.map(({ notAfter }) => Math.floor((Date.parse(notAfter) - now) / dayMs));
   return {
@@ -91,7 +92,7 @@ function boxRow(
     applied: config.appliedGeneration,
     phase: config.phase,
     error: config.error?.code ?? null,
-    drift: behind || overrides > 0,
+    drift: behind || overrides.length > 0,
     overrides,
     rejected: rejectedPhases.has(config.phase),
     offline: now - Date.parse(at) > offlineMs,
@@ -113,7 +114,7 @@ const silent: Omit<BoxRow, 'device' | 'labels' | 'wanted' | 'drift'> = {
   applied: null,
   phase: null,
   error: null,
-  overrides: 0,
+  overrides: [],
   rejected: false,
   offline: true,
   reportedAt: null,
@@ -133,6 +134,15 @@ function rank({ verdict, offline, rejected, drift }: BoxRow): number {
   if (verdict === 'degraded') return 2;
   if (offline) return 3;
   return drift ? 4 : 5;
+}
+
+const overridesShown = 3;
+
+/** `set on the box: /site/timeZone, …`; null where nothing was. */
+export function overrideWords({ overrides }: BoxRow): string | null {
+  if (overrides.length === 0) return null;
+  const more = overrides.length > overridesShown ? ` and ${overrides.length - overridesShown} more` : '';
+  return `set on the box: ${overrides.slice(0, overridesShown).join(', ')}${more}`;
 }
 
 /** What rows can be chosen by. */

@@ -20,7 +20,7 @@ export function prometheusText(rows: readonly BoxRow[], summary: FleetSummary): 
     ['box_wanted_generation', 'Generation the box was given last.', (row) => row.wanted],
     ['box_applied_generation', 'Generation the box runs.', (row) => row.applied],
     ['box_offline', '1 where the box has not reported for long.', (row) => Number(row.offline)],
-    ['box_local_overrides', 'Values set on the page of the box.', (row) => row.overrides],
+    ['box_local_overrides', 'Values set on the page of the box.', (row) => row.overrides.length],
     ['box_waiting_instances', 'Instances neither verified nor parked.', (row) => row.waitingInstances],
     ['box_disk_days_left', 'Days until the disk is full.', (row) => row.diskDaysLeft],
     ['box_certificate_days', 'Days until its first certificate ends.', (row) => row.certificateDays],

@@ -1,6 +1,7 @@
 import { GantryError } from '../base/errors.ts';
 import { WeeklyWindows } from '../base/weekly-windows.ts';
 import type { ReportedState } from '../config/remote/documents.ts';
+import { inBatches } from './batches.ts';
 import { type Desk, sha256Hex } from './desk.ts';
 import { isMeant, type Rollout } from './documents.ts';
 import { contentHash, documentHash, GenerationStore, withDocument } from './generations.ts';
@@ -102,13 +103,13 @@ export class Rollouts {
     const boxes = { ...state.boxes };
     const commit = decision.give.length === 0 ? '' : await sourceCommit(this.#directory);
     this.#mustBeUnchanged(id, decision.give, state);
-    for (const device of decision.give) {
+    await inBatches(decision.give, async (device) => {
       const box = state.boxes[device];
-      if (box === undefined) continue;
+      if (box === undefined) return;
       const generation = await this.#give(device, { id, wave: box.wave }, rollout, commit);
       const verdictBefore = reports.get(device)?.verdict.state ?? null;
       boxes[device] = { ...box, given: { generation, at: this.#now.toISOString(), verdictBefore } };
-    }
+    });
     const { phase, reason, wave, wellSince, give, words } = decision;
     const after: RolloutState = { ...state, phase, reason, wave, wellSince, boxes };
     await writeRolloutState(this.#directory, after);
@@ -147,21 +148,21 @@ export class Rollouts {
   async abort(id: string, reports: Reports, everywhere: boolean): Promise<RolloutReport> {
     const rollout = this.#rollout(id);
     const state = everywhere ? await readRolloutState(this.#directory, id) : await this.#openState(id);
-    const changed: string[] = [];
-    for (const [device, box] of Object.entries(state.boxes)) {
-      const before = await this.#generations.read(device);
+    const takenBack = await inBatches(Object.entries(state.boxes), async ([device, box]) => {
       const progress = this.#progress(rollout, device, box, reports);
-      if (progress === 'applied' && !everywhere) continue;
+      if (progress === 'applied' && !everywhere) return [];
+      const before = await this.#generations.read(device);
       const [latest, earlier] = before.documents;
       const isIts = latest?.rollout?.id === id;
       if (isIts && earlier !== undefined) {
         const document = restoreDocument(latest, earlier, this.#now);
         await this.#generations.write(withDocument(before, document, box.content));
-        changed.push(device);
-      } else if (!isIts && box.given === null) {
-        await this.#generations.write({ ...before, withdrawn: box.content });
+        return [device];
       }
-    }
+      if (!isIts && box.given === null) await this.#generations.write({ ...before, withdrawn: box.content });
+      return [];
+    });
+    const changed = takenBack.flat();
     const after: RolloutState = { ...state, phase: 'aborted', reason: 'aborted by a person' };
     await writeRolloutState(this.#directory, after);
     const words = `aborted: ${changed.length} boxes get their old content back`;

@@ -1,6 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { command } from '../cli/command.ts';
+import { fleetFolder } from '../fleet/desk-folder.ts';
+import { writeReports } from '../fleet/desk-reports.ts';
 import { type ApplyBench, applyBench } from '../fixtures/apply-bench.ts';
 import { type Central, enrolBench } from '../fixtures/enrolled-bench.ts';
+import { device } from '../fixtures/fleet-kit.ts';
 
 /* What central IT sends to a running gateway, when that is put in use, and what was set on the box over it. */
 
@@ -123,9 +129,45 @@ test(
     expect(Object.keys((await bench.gateway.status()).modalities)).toEqual(['ct1']);
     const kept = { code: 'CONFIG_NOT_LOCAL' };
     await expect(bench.gateway.tools.site.change({ name: 'Mine' })).rejects.toMatchObject(kept);
-    const device = { aeTitle: 'US1', addresses: [] };
-    await expect(bench.gateway.tools.modalities.allow('us1', device)).rejects.toMatchObject(kept);
+    const another = { aeTitle: 'US1', addresses: [] };
+    await expect(bench.gateway.tools.modalities.allow('us1', another)).rejects.toMatchObject(kept);
     expect((await bench.gateway.status()).site.name).toBe('Renamed');
+  },
+  waitMs,
+);
+
+test(
+  'what was set on the box is adopted into the git folder, or cleared from there',
+  async () => {
+    const bench = await applyBench();
+    const central = await enrolBench(bench);
+    using folder = fleetFolder({
+      'layers/base.yaml': `kind: Layer\nname: base\npriority: 0\nconfig: ${bench.text()}\n`,
+      'devices/box.yaml': `kind: Device\nid: ${device}\nschemaVersion: 2\n`,
+    });
+    const at = (name: string) => join(folder.path, name);
+    const ok = async (...args: string[]) => {
+      const { code, stderr } = await command('fleet', ...args);
+      expect([code, stderr]).toEqual([0, '']);
+    };
+    /** What the folder says now is in use on the box. @returns what the box still has of its own */
+    const push = async () => {
+      await ok('render', folder.path, '--out', at('out'));
+      const rendered = JSON.parse(readFileSync(at(`out/${device}.json`), 'utf8')) as { generation: number };
+      await central.offer(rendered);
+      await inUse(bench, rendered.generation);
+      const report = await central.report();
+      writeReports(at('reports'), [report]);
+      return Object.keys(report.config.localOverrides);
+    };
+    expect(await push()).toEqual([]);
+    await bench.gateway.tools.site.change({ name: 'Set here', timeZone: 'Europe/Madrid' });
+    writeReports(at('reports'), [await central.report()]);
+    await ok('overrides', 'adopt', folder.path, device, '--reports', at('reports'), '--path', '/site/name');
+    expect(await push()).toEqual(['/site/timeZone']);
+    await ok('overrides', 'clear', folder.path, device, '--reports', at('reports'));
+    expect(await push()).toEqual([]);
+    expect((await bench.gateway.status()).site).toEqual({ name: 'Set here', timeZone: 'UTC' });
   },
   waitMs,
 );

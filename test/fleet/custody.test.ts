@@ -8,6 +8,7 @@ import { verifyTrust } from '../../src/config/remote/trust.ts';
 import { verifyDesired } from '../../src/config/remote/verify.ts';
 import { carryOutApproval, planApproval } from '../../src/fleet/approve.ts';
 import { isEncrypted, makeKeyFile, openKeyFile, publicFileOf } from '../../src/fleet/key-file.ts';
+import { publish } from '../../src/fleet/publish.ts';
 import { signRendered } from '../../src/fleet/sign.ts';
 import { writeTimestamp } from '../../src/fleet/timestamp.ts';
 import { draftFirstTrust, draftNextTrust, readTrust, roles, signTrust } from '../../src/fleet/trust-chain.ts';
@@ -207,6 +208,15 @@ describe('an approval', () => {
     await signAll(first);
     const options = { directory, out, against: out, only: null, by: 'Jo', now };
     expect(await planApproval(options, second)).toMatchObject({ documents: [], changes: [] });
+    // The same, as it was published: to a web server's folder, and to a stick.
+    await setUpTrust();
+    const [folder, stick] = [join(directory, 'www'), join(directory, 'stick')];
+    await publish(out, { kind: 'folder', folder });
+    await publish(out, { kind: 'stick', folder: stick });
+    for (const against of [folder, stick])
+      expect(await planApproval({ ...options, against }, second)).toMatchObject({ changes: [] });
+    const empty = { ...options, against: join(directory, 'nowhere') };
+    expect((await planApproval(empty, second)).changes).not.toEqual([]);
   });
 });
 
