@@ -164,17 +164,19 @@ async function explain(directory: string, id: string, pointer: string, { json }:
 
 /** @throws GantryError FLEET_DEVICE_UNKNOWN, FLEET_GENERATIONS_DAMAGED */
 async function diff(directory: string, id: string, { json }: JsonOption): Promise<void> {
-  const [{ findDevice }, { differences }, { GenerationStore }] = await Promise.all([
+  const [{ findDevice }, { changedSecrets, differences }, { GenerationStore, sealsIn }] = await Promise.all([
     import('../fleet/render.ts'),
     import('../fleet/difference.ts'),
     import('../fleet/generations.ts'),
   ]);
   const desk = await openDesk(directory);
-  const { config } = desk.effective(findDevice(desk, id));
+  const { config, device } = desk.effective(findDevice(desk, id));
   const [latest] = (await new GenerationStore(directory).read(id)).documents;
   const changes = differences(latest?.config ?? {}, config);
+  const { seals } = desk.content({ config, device });
+  const secrets = changedSecrets(latest === undefined ? {} : sealsIn(latest), seals);
   if (json) {
-    print({ device: id, generation: latest?.generation ?? null, changes });
+    print({ device: id, generation: latest?.generation ?? null, changes, secrets });
     return;
   }
   const against = latest === undefined ? 'nothing so far' : `generation ${latest.generation}`;
@@ -183,7 +185,9 @@ async function diff(directory: string, id: string, { json }: JsonOption): Promis
     ...(before === undefined ? [] : [`  - ${JSON.stringify(before)}`]),
     ...(after === undefined ? [] : [`  + ${JSON.stringify(after)}`]),
   ]);
-  console.log([`${id} against ${against}: ${changes.length} changes`, ...lines].join('\n'));
+  const sealed = secrets.map((name) => `secret "${name}": sealed anew`);
+  const count = changes.length + secrets.length;
+  console.log([`${id} against ${against}: ${count} changes`, ...lines, ...sealed].join('\n'));
 }
 
 /** @throws GantryError USAGE_GENERATION */

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isObject } from './fleet-file.ts';
-import { canonicalText } from './desk.ts';
+import { canonicalText, type Content } from './desk.ts';
 import { pointerText } from './merge.ts';
 
 export interface Difference {
@@ -32,4 +33,11 @@ export function differences(
     return [];
   const sides = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
   return [{ path: pointerText(path), ...sides }];
+}
+
+/** Names of the secrets that would be sealed anew: another value, another key of the box, or not there before. */
+export function changedSecrets(before: Content['seals'], after: Content['seals']): string[] {
+  return Object.keys(after)
+    .filter((name) => !Object.hasOwn(before, name) || !isDeepStrictEqual(before[name], after[name]))
+    .toSorted();
 }

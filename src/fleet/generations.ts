@@ -25,9 +25,14 @@ export function contentHash({ schemaVersion, config, clearOverrides, seals }: Co
 }
 
 /** The same of a document that was made. */
-export function documentHash({ sealed, clearOverrides = [], ...document }: DesiredConfig): string {
-  const seals = Object.entries(sealed).map(([name, text]) => [name, sealMark(text)] as const);
-  return contentHash({ ...document, clearOverrides, seals: Object.fromEntries(seals) });
+export function documentHash(document: DesiredConfig): string {
+  const { clearOverrides = [] } = document;
+  return contentHash({ ...document, clearOverrides, seals: sealsIn(document) });
+}
+
+/** Of each secret that a document brings: which revision, to which key. */
+export function sealsIn({ sealed }: DesiredConfig): Content['seals'] {
+  return Object.fromEntries(Object.entries(sealed).map(([name, text]) => [name, sealMark(text)]));
 }
 
 /**

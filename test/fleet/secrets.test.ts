@@ -10,12 +10,14 @@ import { okpJwk } from '../../src/crypto/jws.ts';
 import { openSealed, sealTo } from '../../src/crypto/seal-to.ts';
 import { Desk } from '../../src/fleet/desk.ts';
 import { readFleetFolder } from '../../src/fleet/fleet-folder.ts';
-import { renderFleet } from '../../src/fleet/render.ts';
+import { planApproval } from '../../src/fleet/approve.ts';
+import { renderFleet, writePayloads } from '../../src/fleet/render.ts';
 import { Rollouts } from '../../src/fleet/rollouts.ts';
+import { signRendered } from '../../src/fleet/sign.ts';
 import { SecretVault } from '../../src/fleet/secrets.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { gantryMain, runProgram } from '../e2e/peers.ts';
-import { desired } from '../fixtures/fleet-kit.ts';
+import { desired, signingKey } from '../fixtures/fleet-kit.ts';
 import { fleetFolder, writeFleetFiles } from './desk-folder.ts';
 
 const now = new Date('2026-03-01T10:00:00Z');
@@ -176,6 +178,27 @@ describe('a rendered document', () => {
     expect(await openSealed(fresh.privateKey, place, third.document.sealed['token'] ?? '')).toBe(marker);
   });
 
+  test('shows whoever approves that a secret is another one, and not which', async () => {
+    using fleet = await open();
+    using last = temporaryDirectory();
+    const out = join(fleet.path, 'out');
+    const key = signingKey();
+    const publish = async () => {
+      await writePayloads(out, [documentOf(await fleet.render())]);
+      for await (const _ of signRendered(out, key, null));
+    };
+    await (await fleet.vault()).set('token', 'before');
+    await publish();
+    writeFileSync(join(last.path, 'BOX-1.jws'), readFileSync(join(out, 'BOX-1.jws')));
+    const options = { directory: fleet.path, out, against: last.path, only: null, by: 'x', now };
+    expect((await planApproval(options, key)).changes).toEqual([]);
+    await (await fleet.vault()).set('token', marker);
+    await publish();
+    expect((await planApproval(options, key)).changes).toEqual([
+      { path: '/sealed/token', before: '(sealed)', after: '(sealed anew)', boxes: ['BOX-1'] },
+    ]);
+  });
+
   test('that secrets make too large is refused before anything is written', async () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const destinations = Object.fromEntries(
@@ -293,6 +316,10 @@ test('the commands take a value by a pipe alone, list names, and render with an 
   const text = readFileSync(join(out, 'BOX-1.json'), 'utf8');
   expect(text).toContain('"secret:token"');
   expect(text).not.toContain(marker);
+  const diff = ['fleet', 'diff', folder.path, 'BOX-1'];
+  expect((await run(diff)).stdout).toMatch(/: 0 changes\n$/);
+  await run(['fleet', 'secrets', 'set', 'token', ...unlock], 'another one');
+  expect((await run(diff)).stdout).toMatch(/: 1 changes\nsecret "token": sealed anew\n$/);
   expect(await run(['fleet', 'secrets', 'remove', 'token', ...unlock])).toMatchObject({ code: 0 });
   expect((await run(['fleet', 'lint', folder.path])).stderr).toContain('names the secret "token"');
 }, 60_000);
