@@ -17,7 +17,7 @@ const line = {
   clientCertificate: clientCertificate
     .nullable()
     .default(null)
-    .describe('Client certificate to sign in with; null: none.'),
+    .describe('Client certificate to sign in with; null: the one that this box got at its enrolment.'),
   proxy: proxy.nullable().default(null).describe('HTTP proxy (CONNECT); null: direct.'),
 };
 

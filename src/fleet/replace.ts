@@ -5,11 +5,12 @@ import { openRequest } from '../config/remote/enrolment.ts';
 import type { DeviceAuthority } from '../crypto/device-authority.ts';
 import { keyIdOf } from '../crypto/jws.ts';
 import { sealTo } from '../crypto/seal-to.ts';
+import { Desk } from './desk.ts';
 import type { Device } from './documents.ts';
 import { answerOf, certify, type Enrolled, type EnrolTerms } from './enroll.ts';
 import { replaceFile } from './files.ts';
 import { readFleetFolder } from './fleet-folder.ts';
-import { GenerationStore, generationsKept } from './generations.ts';
+import { contentHash, GenerationStore, generationsKept } from './generations.ts';
 import { deviceIn, revokeBox } from './retire.ts';
 import { isOpen, rolloutStates, writeRolloutState } from './rollout-store.ts';
 import { indexWrong, type OpenVault } from './seal.ts';
@@ -98,10 +99,20 @@ async function takeGenerations(
   return next.generation;
 }
 
+/** What it is to get is the same as before, though secrets are sealed to another key. */
 async function takeRollouts(directory: string, from: BoxName, to: BoxName): Promise<void> {
+  const desk = new Desk(await readFleetFolder(directory));
+  const contentOf = (id: BoxName): string | null => {
+    const sourced = desk.folder.devices.get(id);
+    return sourced === undefined ? null : contentHash(desk.content(desk.effective(sourced)));
+  };
+  const [before, after] = [contentOf(from), contentOf(to)];
   for (const state of await rolloutStates(directory)) {
     if (!isOpen(state) || !Object.hasOwn(state.boxes, from)) continue;
-    const boxes = Object.entries(state.boxes).map(([id, box]) => [id === from ? to : id, box] as const);
+    const boxes = Object.entries(state.boxes).map(([id, box]) => {
+      if (id !== from) return [id, box] as const;
+      return [to, after !== null && box.content === before ? { ...box, content: after } : box] as const;
+    });
     await writeRolloutState(directory, { ...state, boxes: Object.fromEntries(boxes) });
   }
 }

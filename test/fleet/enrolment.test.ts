@@ -142,3 +142,21 @@ test('a box may ask before its gateway was ever started, but not where there is 
   expect(store.configRejected).toBeNull();
   expect(store.remote.value.enrolment).toMatchObject({ fleet, device: box });
 }, 60_000);
+
+test('a box of a fleet takes a file until its configuration names a way to central IT', async () => {
+  const { data, request, enroll, accept, enrolment } = await setUp();
+  const code = await request('request.json');
+  expect(await enroll('request.json', 'answer.json', code)).toMatchObject({ code: 0 });
+  expect(await accept('answer.json')).toMatchObject({ code: 0 });
+  const start = async (more: object) => {
+    await using stack = new AsyncDisposableStack();
+    const configText = JSON.stringify({ ...config, ...more });
+    const store = await openStore({ dataDirectory: data, configText, log }, stack);
+    return { rejected: store.configRejected?.code ?? null, site: store.current.config.site.name };
+  };
+  const remote = { usb: { folder: '/media/gantry' } };
+  expect(await start({ site: { name: 'A' } })).toEqual({ rejected: null, site: 'A' });
+  expect(await start({ site: { name: 'B' }, remote })).toEqual({ rejected: null, site: 'B' });
+  expect(await start({ site: { name: 'C' }, remote })).toEqual({ rejected: 'CONFIG_CENTRAL', site: 'B' });
+  expect(await enrolment()).toMatchObject({ fleet });
+}, 60_000);

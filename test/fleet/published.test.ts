@@ -91,6 +91,7 @@ async function sign(out: string, generation: number, key: KeyObject): Promise<vo
     writeFileSync(join(out, `${device}.json`), JSON.stringify(desired));
     writeFileSync(join(out, `${device}.jws`), JSON.stringify(signed));
     writeFileSync(join(out, `${device}.freshness.json`), `fresh ${generation}`);
+    writeFileSync(join(out, `${device}.certificate.pem`), `certificate ${generation} of ${device}`);
   }
 }
 
@@ -199,15 +200,16 @@ describe.skipIf(!ready)('the record of a fleet, by a real web server, a real bro
       for (const channel of channels) channel.start();
       try {
         for (const [box, agent] of agents) {
-          await agent.until(() => agent.offers.length >= 3 && agent.back.includes(kind));
+          await agent.until(() => agent.offers.length >= 4 && agent.back.includes(kind));
           expect(agent.texts('desired')).toEqual([readFileSync(join(out, `${box}.jws`), 'utf8')]);
           expect(agent.texts('trust')).toEqual(['[1]']);
           expect(agent.texts('freshness')).toEqual(['fresh 1']);
+          expect(agent.texts('certificate')).toEqual([`certificate 1 of ${box}`]);
         }
         await sign(out, 2, central);
         const second = await publish(out, to);
         expect(second).toMatchObject({ boxes: 3, unchanged: 0 });
-        expect(await publish(out, to)).toMatchObject({ written: 0, unchanged: kind === 'mqtt' ? 9 : 7 });
+        expect(await publish(out, to)).toMatchObject({ written: 0, unchanged: kind === 'mqtt' ? 12 : 10 });
         for (const [box, agent] of agents)
           await agent.until(() =>
             agent.texts('desired').includes(readFileSync(join(out, `${box}.jws`), 'utf8')),
@@ -272,7 +274,7 @@ describe.skipIf(!ready)('the record of a fleet, by a real web server, a real bro
     box.onMessage((topic) => heard.add(topic));
     await box.subscribe(['gantry/v1/#']);
     const root = `gantry/v1/${testFleet}`;
-    await until(() => heard.size === 3);
+    await until(() => heard.size === 4);
     await box.publish(`${root}/BOX-1/reported`, Buffer.from('mine'), true);
     expect([...heard].every((topic) => topic.startsWith(`${root}/BOX-1/`))).toBe(true);
     for (const topic of [`${root}/BOX-2/reported`, `${root}/BOX-1/desired`, `${root}/BOX-1/trust`]) {
@@ -347,13 +349,13 @@ describe('the commands', () => {
     const first = await gantry('fleet', 'publish', out, '--to', at('shown'), '--json');
     expect(JSON.parse(first.stdout)).toEqual({
       boxes: 3,
-      written: 7,
+      written: 10,
       unchanged: 0,
       removed: 0,
       left: 0,
     });
     const stick = await gantry('fleet', 'sync', out, '--usb', at('mounted'));
-    expect(stick.stdout).toBe('3 boxes: 7 documents written, 0 were there already.\n');
+    expect(stick.stdout).toBe('3 boxes: 10 documents written, 0 were there already.\n');
     const name = `v1/${testFleet}/BOX-1/desired.jws`;
     expect(readFileSync(join(at('mounted'), 'gantry-fleet', name))).toEqual(
       readFileSync(join(at('shown'), name)),
