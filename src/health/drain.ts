@@ -28,23 +28,35 @@ export function withDrainSample(
 }
 
 /**
- * Rate of the last minute, and an end where the last minute and the last three agree on one: a figure that jumps
- * is worse than none.
+ * Rate of the last minute, and an end where the last minute and the last three (or as long as nothing came in) agree
+ * on one: a figure that jumps is worse than none.
  */
 export function drain(samples: readonly DrainSample[]): DrainReport {
   const last = samples.at(-1);
   const short = window(samples, minuteMs);
   if (last === undefined || short === null) return { bytesPerSecond: null, etaSeconds: null };
   const bytesPerSecond = short.sentPerSecond > 0 ? Math.round(short.sentPerSecond) : null;
-  const long = window(samples, longMs);
-  // Not before a full minute was seen.
-  const settled =
-    long !== null && long.spanMs >= minuteMs && short.lessPerSecond > 0 && long.lessPerSecond > 0;
-  if (last.waitingBytes === 0 || !settled) return { bytesPerSecond, etaSeconds: null };
+  if (last.waitingBytes === 0) return { bytesPerSecond, etaSeconds: null };
+  // What came in before says nothing of when it ends; but where images trickle in, all of it has to be looked at.
+  return { bytesPerSecond, etaSeconds: endOf(samples) ?? endOf(sinceLastRise(samples)) };
+}
+
+/** In seconds; null where two windows do not agree on it, or not yet a full minute was seen. */
+function endOf(samples: readonly DrainSample[]): number | null {
+  const [short, long] = [window(samples, minuteMs), window(samples, longMs)];
+  if (short === null || long === null || long.spanMs < minuteMs) return null;
+  if (short.lessPerSecond <= 0 || long.lessPerSecond <= 0) return null;
   const ratio = short.lessPerSecond / long.lessPerSecond;
-  const etaSeconds = Math.round(last.waitingBytes / long.lessPerSecond);
+  const etaSeconds = Math.round((samples.at(-1)?.waitingBytes ?? 0) / long.lessPerSecond);
   const agreed = ratio < agreement && ratio > 1 / agreement && etaSeconds <= etaSecondsMax;
-  return { bytesPerSecond, etaSeconds: agreed ? etaSeconds : null };
+  return agreed ? etaSeconds : null;
+}
+
+function sinceLastRise(samples: readonly DrainSample[]): readonly DrainSample[] {
+  const rise = samples.findLastIndex(
+    ({ waitingBytes }, index) => waitingBytes > (samples[index - 1]?.waitingBytes ?? waitingBytes),
+  );
+  return samples.slice(Math.max(0, rise));
 }
 
 function window(samples: readonly DrainSample[], windowMs: number) {

@@ -65,6 +65,17 @@ test('an end is foretold only after a minute, and only while it comes steadily c
   expect(drain(samplesOf(stuttering, 300)).etaSeconds).toBeNull();
 });
 
+test('an end is foretold a minute after the last image came in, also where much came in shortly before', () => {
+  // 600 MB come in within 40 s while 1 MB a second leaves.
+  const study = (second: number) => Math.min(second, 40) * 15e6 - second * 1e6;
+  expect(drain(samplesOf(study, 60)).etaSeconds).toBeNull();
+  const { etaSeconds } = drain(samplesOf(study, 105));
+  expect(etaSeconds).toBe(495);
+  // One image of 0.5 MB every 20 s does not hide it again.
+  const trickle = (second: number) => study(second) + Math.floor(Math.max(0, second - 40) / 20) * 0.5e6;
+  expect(drain(samplesOf(trickle, 300)).etaSeconds).not.toBeNull();
+});
+
 test('counts of today begin at midnight of the site, and with what was received before a restart', () => {
   const noon = Date.UTC(2026, 0, 15, 12, 0);
   expect(new Date(startOfDay(noon, 'Europe/Berlin')).toISOString()).toBe('2026-01-14T23:00:00.000Z');
