@@ -57,6 +57,12 @@ test('a translated refusal is one there is', () => {
   }
 });
 
+test('every refusal there is, of an association, an object or a service, is said in every language', () => {
+  const codes = refusalCatalogue.flatMap((section) => section.refusals.map(({ code }) => code));
+  expect(codes.length).toBeGreaterThan(60);
+  expect(missing(codes, ['cause', 'do'])).toEqual([]);
+});
+
 /** What stands in quotes in a file of the source and looks like one of these codes. */
 function codesIn(path: string, pattern: RegExp): string[] {
   const text = readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');

@@ -2,6 +2,7 @@ import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-de.ts';
 import { centralCodes, centralPhrases } from './central-de.ts';
 import { deskPhrases } from './desk-de.ts';
+import { refusalCodes } from './refusal-codes-de.ts';
 import { testCodes } from './test-codes-de.ts';
 
 export const phrases: Catalogue['phrases'] = {
@@ -286,6 +287,7 @@ const notADevice = 'Prüfen Sie, welches Programm diesen Port anruft: Ein DICOM-
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...refusalCodes,
   ...centralCodes,
   'verdict.NOT_RECEIVING': 'Kein Empfang: {cause}{kept}.',
   'verdict.PAUSED': 'An „{name}“ wird nicht gesendet: jemand hat es angehalten{kept}{room}.',

@@ -2,6 +2,7 @@ import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-es.ts';
 import { centralCodes, centralPhrases } from './central-es.ts';
 import { deskPhrases } from './desk-es.ts';
+import { refusalCodes } from './refusal-codes-es.ts';
 import { testCodes } from './test-codes-es.ts';
 
 export const phrases: Catalogue['phrases'] = {
@@ -282,6 +283,7 @@ const notADevice = 'Busque qué programa llama a este puerto: no es un aparato D
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...refusalCodes,
   ...centralCodes,
   'verdict.NOT_RECEIVING': 'No se recibe: {cause}{kept}.',
   'verdict.PAUSED': 'No se envía a «{name}»: alguien lo puso en pausa{kept}{room}.',

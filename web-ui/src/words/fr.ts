@@ -2,6 +2,7 @@ import type { Catalogue } from '../speech.ts';
 import { accessCodes } from './access-codes-fr.ts';
 import { centralCodes, centralPhrases } from './central-fr.ts';
 import { deskPhrases } from './desk-fr.ts';
+import { refusalCodes } from './refusal-codes-fr.ts';
 import { testCodes } from './test-codes-fr.ts';
 
 export const phrases: Catalogue['phrases'] = {
@@ -283,6 +284,7 @@ const notADevice = 'Cherchez quel programme appelle ce port : ce n’est pas un 
 export const codes: Catalogue['codes'] = {
   ...accessCodes,
   ...testCodes,
+  ...refusalCodes,
   ...centralCodes,
   'verdict.NOT_RECEIVING': 'Pas de réception : {cause}{kept}.',
   'verdict.PAUSED': 'Pas d’envoi vers « {name} » : quelqu’un l’a mis en pause{kept}{room}.',
