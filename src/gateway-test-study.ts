@@ -28,6 +28,7 @@ export async function sendTestStudy({ config, client }: Destination, now: number
       ...common,
       stored: false,
       readBack: 'no',
+      code: refusal.code,
       words: `The archive did not take the test image (${refusal.code}): ${refusal.words}.`,
       stays:
         'Most likely nothing stays at the archive; look there for the patient id GANTRY-TEST to be sure.',
@@ -37,6 +38,7 @@ export async function sendTestStudy({ config, client }: Destination, now: number
     ...common,
     stored: true,
     readBack,
+    code: null,
     words: wordsOf[readBack],
     stays:
       'One image of one study stays at the archive, with the patient name GANTRY^TEST and the patient id GANTRY-TEST. This box does not delete it: have it deleted there when it is not needed any more.',

@@ -30,6 +30,7 @@ const lineReport = z.object({
 const testStudyReport = z.object({
   stored: z.boolean(),
   readBack: z.enum(['equal', 'changed', 'no']),
+  code: z.string().nullable().describe('Why it was not stored; null where it was.'),
   words: z.string(),
   stays: z.string().describe('What stays at the archive.'),
   PatientName: z.string(),

@@ -86,6 +86,8 @@ export interface TestStudyReport {
   readonly stored: boolean;
   /** `equal`: byte for byte; `changed`: with other bytes; `no`: it could not be read back. */
   readonly readBack: 'equal' | 'changed' | 'no';
+  /** Why it was not stored; null where it was. */
+  readonly code: string | null;
   readonly words: string;
   /** What stays at the archive, and how to find it there. */
   readonly stays: string;

@@ -63,6 +63,13 @@ test('every refusal there is, of an association, an object or a service, is said
   expect(missing(codes, ['cause', 'do'])).toEqual([]);
 });
 
+test('what a support bundle holds, and what became of a test study, is said in every language', () => {
+  const parts = codesIn('gateway-bundle.ts', /'([a-z-]+\.(?:json|txt))',/g);
+  expect(parts.length).toBeGreaterThan(10);
+  const outcomes = ['equal', 'changed', 'no', 'refused', 'stays', 'gone'];
+  expect([...missing(parts, ['bundle']), ...missing(outcomes, ['test-study'])]).toEqual([]);
+});
+
 /** What stands in quotes in a file of the source and looks like one of these codes. */
 function codesIn(path: string, pattern: RegExp): string[] {
   const text = readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import type { DestinationReport } from '../../../src/health/status.ts';
 import type { LineReport, LineStep } from '../../../src/health/line-test.ts';
 import type { TestStudyReport } from '../../../src/web/tools.ts';
+import { Told } from '../parts.tsx';
 import { pausedByOperator } from '../words.ts';
 import { api, Button, Finding, GraveButton, Outcome, useCall, useFrame, useMay } from './parts.tsx';
 
@@ -79,8 +80,19 @@ function TestStudy({ name }: { name: string }): JSX.Element {
           {speech.say('desk.testStudy')}
         </GraveButton>
       </p>
-      <Outcome call={call}>{({ words, stays }) => <p lang="en">{`${words} ${stays}`}</p>}</Outcome>
+      <Outcome call={call}>{(report) => <TestStudyOutcome report={report} />}</Outcome>
     </>
+  );
+}
+
+function TestStudyOutcome({ report }: { report: TestStudyReport }): JSX.Element {
+  const frame = useFrame();
+  const { stored, readBack, code, words, stays } = report;
+  return (
+    <p>
+      <Told code={`test-study.${stored ? readBack : 'refused'}`} words={words} detail={code} frame={frame} />{' '}
+      <Told code={`test-study.${stored ? 'stays' : 'gone'}`} words={stays} frame={frame} />
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import type { Desk } from '../desk.ts';
+import { Told } from '../parts.tsx';
 import { AccountDesk } from './account.tsx';
 import { ArchiveDesk } from './archive.tsx';
 import { AuditDesk } from './audit.tsx';
@@ -84,7 +85,8 @@ interface BundleContents {
 
 /** Files for who is to help: what is in them is shown before they are made. */
 function HelpDesk(): JSX.Element {
-  const { speech } = useFrame();
+  const frame = useFrame();
+  const { speech } = frame;
   const contents = useCall<BundleContents>();
   const file = useCall<true>();
   const download = (method: 'GET' | 'POST', path: string, name: string) =>
@@ -116,7 +118,7 @@ function HelpDesk(): JSX.Element {
             <ul class="rows small">
               {parts.map(({ name, about }) => (
                 <li key={name}>
-                  <code>{name}</code> <span lang="en">{about}</span>
+                  <code>{name}</code> <Told code={`bundle.${name}`} words={about} frame={frame} />
                 </li>
               ))}
             </ul>

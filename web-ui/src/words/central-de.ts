@@ -66,6 +66,8 @@ export const centralCodes: Catalogue['codes'] = {
   'cause.FLEET_TRUST_UNUSABLE': 'Das Vertrauensdokument ist so nicht zu gebrauchen.',
   'cause.FLEET_TRUST_OLD': 'Der Zeitstempel gehört zu einem älteren Vertrauensdokument.',
   'cause.FLEET_PROOF': 'Der Nachweis neben dem Zeitstempel gehört nicht zu ihm.',
+  'cause.FLEET_CERTIFICATE': 'Das Zertifikat ist keines dieser Flotte für Boxen, oder es wurde widerrufen.',
+  'cause.FLEET_CERTIFICATE_KEY': 'Das Zertifikat gehört zu einem anderen Schlüssel als denen dieser Box.',
   'cause.FLEET_EXPIRED': 'Der Befehl ist abgelaufen.',
   'cause.FLEET_EARLY': 'Der Befehl kommt aus der Zukunft: eine der Uhren geht falsch.',
   'cause.FLEET_CLOCK': 'Der Befehl läuft ab, und der Uhr dieser Box ist nicht zu trauen.',

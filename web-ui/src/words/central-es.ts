@@ -67,6 +67,8 @@ export const centralCodes: Catalogue['codes'] = {
   'cause.FLEET_TRUST_UNUSABLE': 'El documento de confianza no se puede usar así.',
   'cause.FLEET_TRUST_OLD': 'El sello de tiempo es de un documento de confianza anterior.',
   'cause.FLEET_PROOF': 'La prueba junto al sello de tiempo no es la suya.',
+  'cause.FLEET_CERTIFICATE': 'El certificado no es de los de esta flota para equipos, o fue revocado.',
+  'cause.FLEET_CERTIFICATE_KEY': 'El certificado es de otra clave que las de este equipo.',
   'cause.FLEET_EXPIRED': 'La orden ha caducado.',
   'cause.FLEET_EARLY': 'La orden viene del futuro: uno de los relojes va mal.',
   'cause.FLEET_CLOCK': 'La orden caduca, y el reloj de este equipo no es de fiar.',

@@ -67,6 +67,9 @@ export const centralCodes: Catalogue['codes'] = {
   'cause.FLEET_TRUST_UNUSABLE': 'Ce document de confiance est inutilisable.',
   'cause.FLEET_TRUST_OLD': 'L’horodatage va avec un document de confiance plus ancien.',
   'cause.FLEET_PROOF': 'La preuve à côté de l’horodatage n’est pas la sienne.',
+  'cause.FLEET_CERTIFICATE':
+    'Le certificat n’est pas de ceux de cette flotte pour les boîtiers, ou il a été révoqué.',
+  'cause.FLEET_CERTIFICATE_KEY': 'Le certificat est pour une autre clé que celles de ce boîtier.',
   'cause.FLEET_EXPIRED': 'La commande a expiré.',
   'cause.FLEET_EARLY': 'La commande vient du futur : une des horloges est fausse.',
   'cause.FLEET_CLOCK': 'La commande expire, et l’horloge de ce boîtier n’est pas fiable.',

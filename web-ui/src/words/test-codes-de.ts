@@ -136,4 +136,26 @@ export const testCodes: Catalogue['codes'] = {
   'echo.ECHO_STATUS': 'Das Gerät beantwortete das C-ECHO mit einem Fehler: Netz und beide AE-Titel stimmen.',
   'do.echo.ECHO_STATUS': 'Sehen Sie ins Protokoll des Geräts, oder rufen Sie seinen Service an.',
   'echo.ECHO_OK': 'Das Gerät hat geantwortet.',
+  'test-study.equal': 'Das Archiv nahm das Testbild an, und was es zurückgab, ist Byte für Byte gleich.',
+  'test-study.changed':
+    'Das Archiv nahm das Testbild an und gibt es mit anderen Bytes zurück, als gesendet wurden.',
+  'test-study.no': 'Das Archiv sagte, es habe das Testbild angenommen, aber es ließ sich nicht zurücklesen.',
+  'test-study.refused': 'Das Archiv nahm das Testbild nicht an.',
+  'test-study.stays':
+    'Ein Bild einer Studie bleibt im Archiv, mit dem Patientennamen GANTRY^TEST und der Patientennummer GANTRY-TEST. Diese Box löscht es nicht: Lassen Sie es dort löschen, wenn es nicht mehr gebraucht wird.',
+  'test-study.gone':
+    'Höchstwahrscheinlich bleibt nichts im Archiv; um sicher zu sein, suchen Sie dort nach der Patientennummer GANTRY-TEST.',
+  'bundle.versions.json': 'Versionen von Gantry, Node.js und dem System; die Kennung dieser Box.',
+  'bundle.status.json': 'Alles, was die Statusseite zeigt.',
+  'bundle.config.json': 'Die Konfiguration, ohne Benutzernamen, Geheimnisse und Personen.',
+  'bundle.config-history.json': 'Woher die Konfiguration kam.',
+  'bundle.attempts.json': 'Die letzten Versuche von Geräten, sich zu verbinden, und unbekannte Anrufer.',
+  'bundle.refusals.json': 'Was kürzlich abgewiesen wurde, mit den Gründen.',
+  'bundle.queue.json': 'Wie viel wartet und wie viel beiseitegelegt ist.',
+  'bundle.parked.json':
+    'Was zurückgehalten, abgelehnt oder im Konflikt ist, unter unseren eigenen Kennungen, mit den Gründen.',
+  'bundle.disk.json': 'Freier und ganzer Platz, und was an der Platte nicht stimmt.',
+  'bundle.network.json': 'Adressen, Gateway, Namens- und Zeitserver, die Uhr.',
+  'bundle.metrics.txt': 'Die Zahlen, die eine Überwachung sieht.',
+  'bundle.log.txt': 'Die letzten Zeilen des Protokolls, höchstens 2000.',
 };

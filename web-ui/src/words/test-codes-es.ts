@@ -130,4 +130,26 @@ export const testCodes: Catalogue['codes'] = {
   'echo.ECHO_STATUS': 'El aparato respondió al C-ECHO con un error: la red y ambos títulos AE son correctos.',
   'do.echo.ECHO_STATUS': 'Mire el registro del aparato o llame a su servicio.',
   'echo.ECHO_OK': 'El aparato ha respondido.',
+  'test-study.equal': 'El archivo tomó la imagen de prueba, y lo que devolvió es igual byte por byte.',
+  'test-study.changed':
+    'El archivo tomó la imagen de prueba, y la devuelve con bytes distintos de los enviados.',
+  'test-study.no': 'El archivo dijo que tomó la imagen de prueba, pero no se pudo volver a leer.',
+  'test-study.refused': 'El archivo no tomó la imagen de prueba.',
+  'test-study.stays':
+    'Una imagen de un estudio queda en el archivo, con el nombre de paciente GANTRY^TEST y el número GANTRY-TEST. Este equipo no la borra: haga que la borren allí cuando ya no haga falta.',
+  'test-study.gone':
+    'Lo más probable es que no quede nada en el archivo; para estar seguro, busque allí el número de paciente GANTRY-TEST.',
+  'bundle.versions.json': 'Versiones de Gantry, Node.js y el sistema; la identidad de este equipo.',
+  'bundle.status.json': 'Todo lo que muestra la página de estado.',
+  'bundle.config.json': 'La configuración, sin nombres de usuario, secretos ni personas.',
+  'bundle.config-history.json': 'De dónde vino la configuración.',
+  'bundle.attempts.json':
+    'Los últimos intentos de conexión de los aparatos, y los que llaman sin ser conocidos.',
+  'bundle.refusals.json': 'Lo que se rechazó hace poco, con los motivos.',
+  'bundle.queue.json': 'Cuánto espera y cuánto está apartado.',
+  'bundle.parked.json': 'Lo retenido, rechazado o en conflicto, con nuestras propias claves y los motivos.',
+  'bundle.disk.json': 'Sitio libre y total, y lo que va mal en el disco.',
+  'bundle.network.json': 'Direcciones, puerta de enlace, servidores de nombres y de hora, el reloj.',
+  'bundle.metrics.txt': 'Las cifras que ve la supervisión.',
+  'bundle.log.txt': 'Las últimas líneas del registro, como mucho 2000.',
 };

@@ -133,4 +133,26 @@ export const testCodes: Catalogue['codes'] = {
     'L’appareil a répondu au C-ECHO par une erreur : le réseau et les deux titres AE sont justes.',
   'do.echo.ECHO_STATUS': 'Regardez le journal de l’appareil, ou appelez son service.',
   'echo.ECHO_OK': 'L’appareil a répondu.',
+  'test-study.equal':
+    'L’archive a pris l’image de test, et ce qu’elle a rendu est identique octet par octet.',
+  'test-study.changed': 'L’archive a pris l’image de test, et la rend avec d’autres octets que ceux envoyés.',
+  'test-study.no': 'L’archive a dit avoir pris l’image de test, mais elle n’a pas pu être relue.',
+  'test-study.refused': 'L’archive n’a pas pris l’image de test.',
+  'test-study.stays':
+    'Une image d’un examen reste dans l’archive, au nom de patient GANTRY^TEST et au numéro GANTRY-TEST. Ce boîtier ne l’efface pas : faites-la effacer là-bas quand elle ne sert plus.',
+  'test-study.gone':
+    'Très probablement rien ne reste dans l’archive ; pour en être sûr, cherchez-y le numéro de patient GANTRY-TEST.',
+  'bundle.versions.json': 'Versions de Gantry, de Node.js et du système ; l’identité de ce boîtier.',
+  'bundle.status.json': 'Tout ce que montre la page d’état.',
+  'bundle.config.json': 'La configuration, sans noms d’utilisateur, secrets ni personnes.',
+  'bundle.config-history.json': 'D’où vient la configuration.',
+  'bundle.attempts.json': 'Les derniers essais de connexion des appareils, et les appelants inconnus.',
+  'bundle.refusals.json': 'Ce qui a été refusé récemment, avec les raisons.',
+  'bundle.queue.json': 'Combien attend et combien est mis de côté.',
+  'bundle.parked.json':
+    'Ce qui est retenu, refusé ou en conflit, sous nos propres identités, avec les raisons.',
+  'bundle.disk.json': 'Place libre et totale, et ce qui ne va pas avec le disque.',
+  'bundle.network.json': 'Adresses, passerelle, serveurs de noms et de temps, l’horloge.',
+  'bundle.metrics.txt': 'Les chiffres que voit la surveillance.',
+  'bundle.log.txt': 'Les dernières lignes du journal, au plus 2000.',
 };
