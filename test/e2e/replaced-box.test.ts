@@ -16,6 +16,8 @@ const git = at('git');
 const ca = ['--ca', at('ca.key'), '--dir', git];
 const archive = { type: 'stow', url: 'http://127.0.0.1:9/studies' };
 const dayMs = 86_400_000;
+/** A stick is looked at every second; a machine may be busy. */
+const waitMs = 60_000;
 const gateways: GatewayProcess[] = [];
 
 async function ok(...args: string[]): Promise<string> {
@@ -69,7 +71,7 @@ async function reported(slot: string, id: string): Promise<ReportedState | null>
 }
 
 function applied(gateway: GatewayProcess, generation: number) {
-  return gateway.until(({ config }) => config.central?.generation === generation, 30_000);
+  return gateway.until(({ config }) => config.central?.generation === generation, waitMs);
 }
 
 /** When the certificate for central IT ends, in days from now. */
@@ -117,6 +119,7 @@ test(
     let report: ReportedState | null = null;
     await until(
       async () => (report = await reported('old-slot', asked.id))?.certificateRequest !== undefined,
+      waitMs,
     );
     expect(certificateDays(report)).toBeLessThan(0);
     const ending = await ok('fleet', 'status', at('reports'), '--cert-days', '0', '--json');
@@ -125,7 +128,7 @@ test(
     expect(await ok(...renew)).toContain('1 certificates issued, 0 issued before');
     expect(await ok(...renew)).toContain('0 certificates issued, 1 issued before');
     await ok('fleet', 'publish', at('out'), '--usb', at('old-slot'));
-    await until(async () => certificateDays((report = await reported('old-slot', asked.id))) > 360);
+    await until(async () => certificateDays((report = await reported('old-slot', asked.id))) > 360, waitMs);
     expect(report).not.toHaveProperty('certificateRequest');
     expect(report).toMatchObject({ refused: [], config: { appliedGeneration: 1 } });
     expect((await old.status()).verdict).not.toBe('down');
@@ -144,14 +147,15 @@ test(
     await push('Clinic 2', 'fresh-slot');
     await fresh.until(
       ({ site, config }) => site.name === 'Clinic 2' && (config.central?.generation ?? 0) > 1,
+      waitMs,
     );
-    await until(async () => certificateDays(await reported('fresh-slot', id)) > 360);
+    await until(async () => certificateDays(await reported('fresh-slot', id)) > 360, waitMs);
 
     // It is found in the cellar and switched on, with all that central IT has on the stick.
     await push('Clinic 3', 'old-slot');
     rmSync(at(`old-slot/gantry-fleet/v1/acme/${asked.id}`), { recursive: true, force: true });
     old = await start('old');
-    await until(() => existsSync(at(`old-slot/gantry-fleet/v1/acme/${asked.id}/reported.jws`)));
+    await until(() => existsSync(at(`old-slot/gantry-fleet/v1/acme/${asked.id}/reported.jws`)), waitMs);
     rmSync(at(`reports/${asked.id}.json`));
     expect(await reported('old-slot', asked.id)).toBeNull();
     expect((await old.status()).site.name).toBe('Clinic 1');
