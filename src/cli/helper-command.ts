@@ -56,7 +56,9 @@ async function helper({
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done.resolve());
   await done.promise;
   await server.stop();
-  await one.stop();
+  await one
+    .stop()
+    .catch((error: unknown) => log.error({ code: 'HELPER_STOP', error }, 'not all was put back'));
   process.exit(exitCodes.ok);
 }
 

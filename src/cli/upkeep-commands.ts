@@ -5,7 +5,7 @@ import { exitCodes } from './exit-codes.ts';
 import { type DataOptions, offlineGateway, withOperator } from './operator.ts';
 import { megabytes, plainTable } from './words.ts';
 
-/** `scrub`, `rebuild-ledger`. */
+/** `scrub`, `rebuild-ledger`, `wipe`. */
 export function addUpkeepCommands(program: Command): void {
   program
     .command('scrub')
@@ -29,6 +29,11 @@ export function addUpkeepCommands(program: Command): void {
         `Rebuilt: ${totals.received} instances, ${queue.instances} to be proven at the archive again.`,
       );
     });
+  program
+    .command('wipe')
+    .description('delete all images, keys and settings for good, after asking (the gateway must be stopped)')
+    .addOption(dataOption())
+    .action(async (options: DataOptions) => (await import('./wipe.ts')).wipeData(options));
 }
 
 /** `compression …`. */

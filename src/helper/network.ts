@@ -31,15 +31,16 @@ type Pending = z.infer<typeof pendingSchema>;
 export class Network {
   readonly #options: NetworkOptions;
   #pending: Pending | null = null;
+  #reverting: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
   }
 
-  /** A change waits to be confirmed. */
+  /** A change waits to be confirmed, or is being put back. */
   get isTrying(): boolean {
-    return this.#pending !== null;
+    return this.#pending !== null || this.#reverting !== null;
   }
 
   /** Puts back what an earlier run left unconfirmed. @returns whether there was something */
@@ -57,7 +58,7 @@ export class Network {
    * @throws GantryError HELPER_NETWORK_*, HELPER_PROGRAM; the network is then as it was
    */
   async set(settings: NetworkSettings): Promise<string> {
-    if (this.#pending !== null) throw failures.trying();
+    if (this.isTrying) throw failures.trying();
     const fault = settingsFault(settings);
     if (fault !== null) throw failures.settings(fault);
     await this.#requireManaged(settings);
@@ -96,6 +97,7 @@ export class Network {
   /** The helper ends: what is not confirmed is put back. */
   async stop(): Promise<void> {
     if (this.#pending !== null) await this.#revert('the helper ends');
+    await this.#reverting;
   }
 
   get #notePath(): string {
@@ -116,11 +118,24 @@ export class Network {
     const pending = this.#pending;
     if (pending === null) return;
     this.#forget();
-    this.#options.log.warn({ event: 'network-reverted', why }, 'the network is put back as it was');
+    this.#reverting = this.#putBack(pending, why);
+    try {
+      await this.#reverting;
+    } finally {
+      this.#reverting = null;
+    }
+  }
+
+  async #putBack(pending: Pending, why: string): Promise<void> {
+    const { log } = this.#options;
+    log.warn({ event: 'network-reverted', why }, 'the network is put back as it was');
     for (const { path, text } of pending.before) await putText(path, text);
     // Forgotten only now: whoever starts next puts the files back once more where this did not come to its end.
     await putText(this.#notePath, null);
-    await this.#reload(pending.card);
+    // While the machine goes down nobody can be told, and the next boot reads the files.
+    await this.#reload(pending.card).catch((error: unknown) =>
+      log.error({ code: 'HELPER_RELOAD', error }, 'the network is put back in its files, but not reloaded'),
+    );
   }
 
   async #put(files: readonly FileChange[], card: string): Promise<void> {

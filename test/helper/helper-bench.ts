@@ -71,6 +71,7 @@ export async function helperBench({ confirmMs = 60_000 }: { confirmMs?: number }
     put,
     program,
     socketPath,
+    helper: (): Helper => running.helper,
     ask: (request: HelperRequest) => askHelper({ by: 'kim', request }, { socketPath }),
     called: (): string[] =>
       readFileSync(calls, 'utf8')

@@ -54,6 +54,26 @@ describe('network', () => {
     expect(await bench.startAnew()).toBe(false);
   });
 
+  test('the helper does not end while it puts the network back', async () => {
+    const bench = await helperBench({ confirmMs: 50 });
+    // What it tells the network takes its time.
+    bench.program('networkctl', 'test "$1" = list && echo " 2 eth0 ether"; test "$1" != reload || sleep 0.3');
+    await bench.ask({ verb: 'network', do: 'set', settings: fixed });
+    await until(() => bench.file(networkPath) === null);
+    expect(bench.helper().isBusy).toBe(true);
+    await until(() => !bench.helper().isBusy);
+    expect(bench.called().at(-1)).not.toBe('networkctl reload');
+  });
+
+  test('is put back in its files where nobody can be told any more, as while the machine goes down', async () => {
+    const bench = await helperBench();
+    const { change } = await bench.ask({ verb: 'network', do: 'set', settings: fixed });
+    bench.program('networkctl', 'exit 1');
+    await bench.ask({ verb: 'network', do: 'revert', change: change ?? '' });
+    expect(bench.file(networkPath)).toBeNull();
+    expect(await bench.startAnew()).toBe(false);
+  });
+
   test('goes back by a word, and at once where it cannot be put in use', async () => {
     const bench = await helperBench();
     const { change } = await bench.ask({
