@@ -92,7 +92,7 @@ export function startChannels(
 }
 
 function factsOf(
-  { verdict, code, queue, disk, totals, intake, web }: StatusReport,
+  { verdict, code, queue, disk, totals, intake, web, update }: StatusReport,
   own: BoxCertificate,
 ): BoxFacts {
   const certificates = [
@@ -113,8 +113,15 @@ function factsOf(
     certificates: certificates.flatMap(({ use, notAfter }) =>
       notAfter === null ? [] : [{ use, notAfter: new Date(notAfter).toISOString() }],
     ),
-    software: { version, node: process.versions.node },
+    software: { version, node: process.versions.node, ...updateFacts(update) },
   };
+}
+
+/** Only of an appliance; what to do about a failure is said on the box. */
+function updateFacts(update: StatusReport['update']) {
+  if (update === undefined || update.running === null) return {};
+  const { running, wanted, phase, failure } = update;
+  return { update: { running, wanted, phase, failure: failure?.code ?? null } };
 }
 
 /** None unless the configuration names them. */

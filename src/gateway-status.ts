@@ -35,6 +35,7 @@ interface StatusParts {
   /** DICOM over TLS; null where it is off. */
   readonly tls: () => TlsReport | null;
   readonly web: () => StatusReport['web'];
+  readonly update: () => StatusReport['update'];
   /** @param clockTrusted false where an archive's clock says otherwise */
   readonly central: (clockTrusted: boolean) => StatusReport['config']['central'];
   /** Null where no codec is at work. */
@@ -135,6 +136,7 @@ export class StatusGatherer {
       clockOffsetsMs: network.clockOffsetsMs(),
       machine: probes.current(),
       web: web(),
+      update: this.#parts.update(),
     });
   }
 

@@ -22,6 +22,7 @@ import { createSelfCheck } from './gateway-self-check.ts';
 import { StatusGatherer } from './gateway-status.ts';
 import { openStore, type Store, type StoreOptions } from './gateway-store.ts';
 import { createTools } from './gateway-tools.ts';
+import { startUpdater } from './gateway-update.ts';
 import { TlsIntake, tlsReport } from './gateway-tls.ts';
 import { startWeb, type Web } from './gateway-web.ts';
 import { Probes } from './health/probes.ts';
@@ -82,7 +83,8 @@ export class Gateway {
     rooms.applier = await startApplier(store, rooms, web, stack);
     rooms.agent = startAgent(store, rooms, web, rooms.applier, stack);
     const line = await startChannels(store, rooms, rooms.agent, stack);
-    const parts = [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier, line];
+    const update = await startUpdater(store, rooms, stack);
+    const parts = [...rooms.parts, ...rooms.doors.parts(), tls, ...web.parts(), notifier, line, update];
     rooms.live = new LiveParts(parts, store.current.config);
     rooms.agent.start();
     return new Gateway(store, rooms, web, stack.move());
@@ -154,6 +156,8 @@ export interface Rooms {
   channels: () => readonly ChannelState[];
   /** What the status says of the web listeners. */
   webReport: () => StatusReport['web'];
+  /** What it says of the version that is to run. */
+  updateReport: () => StatusReport['update'];
 }
 
 /** With what there is only once everything has started. */
@@ -211,6 +215,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
     tls: () => (tls.port === null ? null : tlsReport(tls.port, store)),
     compression: (atRest) => store.codec.report(atRest),
     web: () => rooms?.webReport() ?? { https: null },
+    update: () => rooms?.updateReport(),
     central: (clockTrusted) =>
       centralReport({
         store,
@@ -250,6 +255,7 @@ async function startRooms(store: Store, stack: AsyncDisposableStack): Promise<Ro
       metrics: async () => (await metrics()).text,
     }),
     webReport: () => ({ https: null }),
+    updateReport: () => undefined,
   };
   return rooms;
 }

@@ -8,7 +8,8 @@ make_root() {
   chroot "$root" groupadd --system --gid 950 gantry
   chroot "$root" useradd --system --uid 950 --gid 950 --home-dir /var/lib/gantry --shell /usr/sbin/nologin gantry
   cp -a --no-preserve=ownership "$here/overlay/." "$root/"
-  install -m 644 "$here/../deploy/debian/units/gantry.service" "$root/lib/systemd/system/"
+  install -m 644 "$here"/../deploy/debian/units/gantry* "$root/lib/systemd/system/"
+  mkdir -p "$root/etc/systemd/timesyncd.conf.d" "$root/etc/systemd/network" "$root/etc/chrony/sources.d"
   put_gantry "$root"
   for overlay in "${overlays[@]}"; do cp -a --no-preserve=ownership "$overlay/." "$root/"; done
   install -m 644 -D "$here/rauc/system.conf" "$root/etc/rauc/system.conf"
@@ -39,7 +40,7 @@ put_gantry() {
 enable_units() {
   local root=$1
   chroot "$root" systemctl -q enable systemd-networkd systemd-resolved chrony \
-    gantry-network gantry-data gantry gantry-gate gantry-console@tty1 gantry-console@ttyS0
+    gantry-network gantry-data gantry gantry-helper.socket gantry-helper-revert gantry-gate gantry-console@tty1 gantry-console@ttyS0
   chroot "$root" systemctl -q mask getty@tty1 serial-getty@ttyS0 getty-static \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap \
     fstrim.timer systemd-networkd-wait-online systemd-firstboot emergency.service rescue.service

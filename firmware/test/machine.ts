@@ -22,6 +22,7 @@ export interface MachineOptions {
 
 /** A box in QEMU: UEFI, virtio disk, i6300esb watchdog, optionally a TPM and a USB stick, serial port on a socket. */
 export class Machine {
+  readonly directory: string;
   /** Everything the serial port has said, over all starts. */
   serial = '';
   readonly ports: { readonly dicom: number; readonly web: number; readonly https: number };
@@ -33,6 +34,7 @@ export class Machine {
 
   private constructor(options: MachineOptions, ports: Machine['ports']) {
     this.#options = options;
+    this.directory = options.directory;
     this.ports = ports;
   }
 
@@ -106,6 +108,13 @@ export class Machine {
     await this.#qmp('system_powerdown');
     await until(() => qemu.exitCode !== null, 180_000);
     await this.kill();
+  }
+
+  /** As a box whose board was replaced: its TPM knows nothing. Only while it is off. */
+  async replaceTpm(): Promise<void> {
+    const folder = join(this.directory, 'tpm');
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
   }
 
   type(text: string): void {
@@ -216,32 +225,3 @@ async function freePort(): Promise<number> {
 
 /** Pure emulation, which works everywhere; `GANTRY_ACCEL=kvm` is faster where the machine has it. */
 const accelerator = process.env['GANTRY_ACCEL'] ?? 'tcg';
-
-/** An image of a USB stick with these files: their names on the stick, and where they are. */
-export async function makeStick(path: string, files: Readonly<Record<string, string>>): Promise<string> {
-  await rm(path, { force: true });
-  execFileSync('truncate', ['-s', '512M', path]);
-  execFileSync('mkfs.vfat', ['-n', 'STICK', path], { stdio: 'ignore' });
-  for (const [name, file] of Object.entries(files)) execFileSync('mcopy', ['-i', path, file, `::${name}`]);
-  return path;
-}
-
-/** A provisioning file as README.md describes it. */
-export function signProvisioning(keys: string, content: unknown): Buffer {
-  return execFileSync(
-    'openssl',
-    [
-      'cms',
-      '-sign',
-      '-binary',
-      '-nodetach',
-      '-outform',
-      'DER',
-      '-signer',
-      join(keys, 'provision.pem'),
-      '-inkey',
-      join(keys, 'provision.key'),
-    ],
-    { input: JSON.stringify(content) },
-  );
-}

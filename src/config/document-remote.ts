@@ -9,7 +9,7 @@ export const localSettings = ['modalities', 'site.name', 'site.timeZone'] as con
 export type LocalSetting = (typeof localSettings)[number];
 
 /** How the way to central IT is made, whatever is spoken on it. */
-const line = {
+export const remoteLine = {
   caFile: filePath
     .nullable()
     .default(null)
@@ -26,7 +26,7 @@ const https = z
     url: recordUrl.describe(
       'Folder of the published record at a web server, such as "https://fleet.example/gantry"; "v1/FLEET/BOX/…" comes after it.',
     ),
-    ...line,
+    ...remoteLine,
     poll: cronExpression
       .default('*/5 * * * *')
       .describe('When it is asked for something new: a cron expression, in UTC.'),
@@ -52,7 +52,7 @@ const mqtt = z
     url: brokerUrl.describe(
       'MQTT broker: "wss://broker.example/mqtt" (port 443, passes firewalls), or "mqtts://broker.example" (port 8883).',
     ),
-    ...line,
+    ...remoteLine,
     user: shortText
       .nullable()
       .default(null)

@@ -5,6 +5,7 @@ import { notify } from './document-notify.ts';
 import { remote } from './document-remote.ts';
 import { routes } from './document-routes.ts';
 import { intakeTls, modalityCertificate } from './document-tls.ts';
+import { update } from './document-update.ts';
 import { access, audit, users, web } from './document-web.ts';
 import { intakeLimits } from './limits.ts';
 import {
@@ -153,6 +154,7 @@ export const documentShape = z
     network: reserved('Network settings of the box.'),
     notify,
     remote,
+    update,
   })
   .describe('Configuration of one Gantry box.');
 

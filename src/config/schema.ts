@@ -34,6 +34,7 @@ export type BatchConfig = z.output<typeof batch>;
 export type RouteConfig = z.output<typeof route>;
 export type WebConfig = Config['web'];
 export type RemoteConfig = Config['remote'];
+export type UpdateConfig = NonNullable<Config['update']>;
 export type RemoteLineConfig = Pick<
   NonNullable<RemoteConfig['https']>,
   'caFile' | 'clientCertificate' | 'proxy'
@@ -43,12 +44,9 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-let jsonSchema: z.core.JSONSchema.BaseSchema | null = null;
-
-/** Draft 7, which editors understand; what may be written, not what parsing makes of it. Made once, not to be changed. */
+/** Draft 7, which editors understand; what may be written, not what parsing makes of it. */
 export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
-  jsonSchema ??= z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
-  return jsonSchema;
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
 }
 
 /** Checks a whole document and fills in the defaults; never throws. */

@@ -14,7 +14,6 @@ import {
 } from '../config/remote/documents.ts';
 import { readSigned } from '../config/remote/signed.ts';
 import { keyIdOf, payloadOf, verifySignatures } from '../crypto/jws.ts';
-import { inBatches } from './batches.ts';
 import { type CentralSignIn, eachOf, openBroker, outwardOf } from './central-line.ts';
 import { readIfThere } from './files.ts';
 import { replaceDurably } from './record.ts';
@@ -66,7 +65,6 @@ export async function collect({ fleet, keys, from, reports }: CollectOptions): P
       newer += 1;
     }
   });
-  refused.sort((a, b) => (a.device < b.device ? -1 : 1));
   return { newer, known, refused, withoutReport: keys.size - seen.size };
 }
 
@@ -134,10 +132,10 @@ async function fromFolder(
 ): Promise<void> {
   const names = await readdir(folder);
   const root = names.includes('gantry-fleet') ? join(folder, 'gantry-fleet') : folder;
-  await inBatches(devices, async (device) => {
+  for (const device of devices) {
     const bytes = await readIfThere(join(root, recordPath(fleet, device, 'reported')));
     if (bytes !== null && bytes.length <= documentBytesMax) await take(device, bytes);
-  });
+  }
 }
 
 /** The reports that the broker keeps, in the order it gives them; our own mark comes after the last of them. */
@@ -157,9 +155,7 @@ async function fromBroker(fleet: FleetName, url: string, signIn: CentralSignIn, 
     await broker.subscribe([`gantry/v1/${fleet}/+/reported`]);
     await broker.publish(mark, Buffer.from('mark'), false);
     while (!heard.mark && performance.now() - heard.at < quietMs) await sleep(20);
-    await inBatches([...found], async ([device, bytes]) => {
-      if (bytes.length <= documentBytesMax) await take(device, bytes);
-    });
+    for (const [device, bytes] of found) if (bytes.length <= documentBytesMax) await take(device, bytes);
   } finally {
     await broker.close();
   }

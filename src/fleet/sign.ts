@@ -9,7 +9,6 @@ import {
 } from '../config/remote/documents.ts';
 import { readSigned, readStrictJson, sha256Hex, type Unverified } from '../config/remote/signed.ts';
 import { addSignature, payloadOf, signPayload } from '../crypto/jws.ts';
-import { batched } from './batches.ts';
 import { boxesWith, boxFile, readIfThere, replaceFile } from './files.ts';
 import { refused } from './trust-chain.ts';
 
@@ -27,38 +26,21 @@ export interface SignedBox extends Rendered {
 }
 
 /** The rendered documents of a folder, of all boxes or of one. @throws GantryError FLEET_NOT_RENDERED, FLEET_RENDERED_UNREADABLE */
-export function renderedIn(directory: string, only: string | null): AsyncGenerator<Rendered> {
-  return eachRendered(directory, only, (rendered) => Promise.resolve(rendered));
-}
-
-async function* eachRendered<R>(
-  directory: string,
-  only: string | null,
-  work: (rendered: Rendered) => Promise<R>,
-): AsyncGenerator<R> {
+export async function* renderedIn(directory: string, only: string | null): AsyncGenerator<Rendered> {
   const boxes = (await boxesWith(directory, '.json')).filter((box) => only === null || box === only);
   let found = 0;
-  const done = batched(boxes, async (box) => {
-    const rendered = await readRendered(directory, box);
-    return rendered === null ? null : { result: await work(rendered) };
-  });
-  for await (const one of done) {
-    if (one === null) continue;
+  for (const box of boxes) {
+    const bytes = await readIfThere(boxFile(directory, box, '.json'));
+    const json = bytes === null ? null : readStrictJson(bytes);
+    // The folder also has files of its own, such as an index.
+    const kind = z.looseObject({ kind: z.literal('DesiredConfig') }).safeParse(json);
+    if (bytes === null || !kind.success) continue;
+    const desired = desiredConfig.safeParse(json);
+    if (!desired.success || desired.data.device !== box) throw unreadable(box);
     found += 1;
-    yield one.result;
+    yield { box, bytes, desired: desired.data, sha256: sha256Hex(bytes) };
   }
   if (found === 0) throw notRendered();
-}
-
-async function readRendered(directory: string, box: string): Promise<Rendered | null> {
-  const bytes = await readIfThere(boxFile(directory, box, '.json'));
-  const json = bytes === null ? null : readStrictJson(bytes);
-  // The folder also has files of its own, such as an index.
-  const kind = z.looseObject({ kind: z.literal('DesiredConfig') }).safeParse(json);
-  if (bytes === null || !kind.success) return null;
-  const desired = desiredConfig.safeParse(json);
-  if (!desired.success || desired.data.device !== box) throw unreadable(box);
-  return { box, bytes, desired: desired.data, sha256: sha256Hex(bytes) };
 }
 
 /**
@@ -66,12 +48,12 @@ async function readRendered(directory: string, box: string): Promise<Rendered | 
  * already by this key stays as it is.
  * @throws GantryError FLEET_SAME_GENERATION where other bytes of that number were signed before, FLEET_TOO_LARGE
  */
-export function signRendered(
+export async function* signRendered(
   directory: string,
   key: KeyObject,
   only: string | null,
 ): AsyncGenerator<SignedBox> {
-  return eachRendered(directory, only, (rendered) => signOne(directory, rendered, key));
+  for await (const rendered of renderedIn(directory, only)) yield await signOne(directory, rendered, key);
 }
 
 export async function signOne(directory: string, rendered: Rendered, key: KeyObject): Promise<SignedBox> {
@@ -90,8 +72,7 @@ export async function signOne(directory: string, rendered: Rendered, key: KeyObj
     : await signPayload('gantry-desired', bytes, key);
   const text = JSON.stringify(jws);
   if (Buffer.byteLength(text) > documentBytesMax) throw refused('FLEET_TOO_LARGE');
-  // The same key gives the same signature (RFC 8032 5.1.6): then nothing has changed.
-  if (text !== before?.toString()) await replaceFile(path, text);
+  await replaceFile(path, text);
   return { ...rendered, signatures: jws.signatures.length };
 }
 
@@ -99,11 +80,11 @@ export async function signOne(directory: string, rendered: Rendered, key: KeyObj
 export async function* signedIn(
   directory: string,
 ): AsyncGenerator<{ readonly box: string; readonly read: Unverified<DesiredConfig> }> {
-  const signed = batched(await boxesWith(directory, '.jws'), async (box) => {
+  for (const box of await boxesWith(directory, '.jws')) {
     const bytes = await readIfThere(boxFile(directory, box, '.jws'));
-    return { box, read: bytes === null ? null : readSigned(bytes, desiredConfig) };
-  });
-  for await (const { box, read } of signed) if (read?.ok && read.value.device === box) yield { box, read };
+    const read = bytes === null ? null : readSigned(bytes, desiredConfig);
+    if (read?.ok && read.value.device === box) yield { box, read };
+  }
 }
 
 function unreadable(box: string): GantryError {

@@ -4,7 +4,6 @@ import { type FleetTimestamp, fleetTimestamp, wireVersion } from '../config/remo
 import { FleetIndex } from '../config/remote/freshness.ts';
 import { readSigned } from '../config/remote/signed.ts';
 import { signPayload } from '../crypto/jws.ts';
-import { inBatches } from './batches.ts';
 import { boxFile, fleetFiles, readIfThere, replaceFile } from './files.ts';
 import { signedIn } from './sign.ts';
 import { requireTrust } from './trust-chain.ts';
@@ -45,10 +44,10 @@ export async function writeTimestamp(options: TimestampOptions): Promise<FleetTi
     index: { root: index.root, boxes: index.entries.length },
   });
   const signed = await signPayload('gantry-timestamp', Buffer.from(JSON.stringify(timestamp)), options.key);
-  await inBatches([...index.entries.entries()], ([at, { device }]) => {
+  for (const [at, { device }] of index.entries.entries()) {
     const text = JSON.stringify({ timestamp: signed, proof: index.proof(at) });
-    return replaceFile(boxFile(out, device, '.freshness.json'), text);
-  });
+    await replaceFile(boxFile(out, device, '.freshness.json'), text);
+  }
   await replaceFile(join(out, fleetFiles.trust), JSON.stringify(trust.chain));
   await replaceFile(join(out, fleetFiles.timestamp), JSON.stringify(signed));
   return timestamp;

@@ -54,6 +54,7 @@ export interface StatusInputs {
   readonly clockOffsetsMs: Readonly<Record<string, number | null>>;
   readonly machine: MachineReport | null;
   readonly web: StatusReport['web'];
+  readonly update?: StatusReport['update'];
 }
 
 /** The spool's counts (`SpoolCounts`). */
@@ -199,6 +200,7 @@ export function buildStatus(inputs: StatusInputs): StatusReport {
       rejected: inputs.configRejected,
     },
     web: inputs.web,
+    update: inputs.update,
     version: inputs.version,
   };
 }

@@ -92,6 +92,8 @@ export interface StatusReport {
     /** The page over HTTPS; null where it is off. */
     readonly https: HttpsReport | null;
   };
+  /** Of an appliance. */
+  readonly update?: UpdateReport | undefined;
   readonly version: string;
 }
 
@@ -132,6 +134,18 @@ export interface CentralReport {
   /** Whether what was seen last can be the newest there is; null where this box belongs to no fleet. */
   readonly freshness: 'fresh' | 'stale' | 'behind' | 'clock not trusted' | 'unknown' | null;
   readonly channels: readonly ChannelReport[];
+}
+
+/** The version of the appliance image that is to run, and how far it has come. */
+export interface UpdateReport {
+  /** That is to run; null where none is announced. */
+  readonly wanted: string | null;
+  /** Of the appliance image; null where this is none. */
+  readonly running: string | null;
+  /** `none`, `unsupported`, `fetching`, `waiting`, `installing`, `draining`, `restarting`, `in-use` or `failed`. */
+  readonly phase: string;
+  /** Why it failed, or is tried again; null where nothing went wrong. */
+  readonly failure: RejectionReport | null;
 }
 
 /** One way to central IT. */

@@ -76,8 +76,6 @@ interface Trial {
   /** Ends the trial: true keeps it. */
   readonly decided: PromiseWithResolvers<boolean>;
   readonly channels: Set<ChannelKind>;
-  /** Ends the pause before the next look. */
-  pause: AbortController;
 }
 
 /** What a line of the history is about. */
@@ -169,10 +167,7 @@ export class Applier {
 
   /** A way to central IT works under the configuration that is being tried. */
   channelBack(via: ChannelKind): void {
-    const trial = this.#trial;
-    if (trial === null || trial.channels.has(via)) return;
-    trial.channels.add(via);
-    trial.pause.abort();
+    this.#trial?.channels.add(via);
   }
 
   /** Lets what was refused or went back be tried again. */
@@ -214,15 +209,7 @@ export class Applier {
   async #use(candidate: Candidate, before: Looks, deadlineAt: number): Promise<void> {
     const { store, ports } = this.#parts;
     const decided = Promise.withResolvers<boolean>();
-    const trial: Trial = {
-      candidate,
-      before,
-      deadlineAt,
-      worse: {},
-      decided,
-      channels: new Set(),
-      pause: new AbortController(),
-    };
+    const trial: Trial = { candidate, before, deadlineAt, worse: {}, decided, channels: new Set() };
     this.#trial = trial;
     store.tryOut({ ...candidate, id: candidate.sha256 });
     try {
@@ -266,9 +253,7 @@ export class Applier {
       const back = confirmedBy === null || (confirmedBy !== 'operator' && trial.channels.has(confirmedBy));
       if (back && Object.keys(trial.worse).length === 0) return true;
       if (signal.aborted) return false;
-      trial.pause = new AbortController();
-      const ends = AbortSignal.any([signal, trial.pause.signal]);
-      await delay(lookMs, undefined, { signal: ends }).catch(() => undefined);
+      await delay(lookMs, undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -209,7 +209,19 @@ export const reportedState = z.strictObject({
   certificates: z.array(z.strictObject({ use: z.string(), notAfter: instant })).max(32),
   /** A signed {@link certificateRequest}, from two thirds of the life of its certificate on. */
   certificateRequest: signedDocument.optional(),
-  software: z.strictObject({ version: z.string(), node: z.string() }),
+  software: z.strictObject({
+    version: z.string(),
+    node: z.string(),
+    /** Of an appliance: its image, the one that is to run, and how far that has come. */
+    update: z
+      .strictObject({
+        running: z.string().max(64),
+        wanted: z.string().max(64).nullable(),
+        phase: z.string().max(32),
+        failure: z.string().max(64).nullable(),
+      })
+      .optional(),
+  }),
   /** Answers to commands, the newest last. */
   commands: z
     .array(

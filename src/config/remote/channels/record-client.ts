@@ -113,8 +113,9 @@ export class RecordClient {
   }
 }
 
-async function connectWith(
-  outward: Outward,
+/** For `connect` of a pool. */
+export async function connectWith(
+  outward: Pick<Outward, 'connect'>,
   target: Target,
   callback: buildConnector.Callback,
 ): Promise<void> {
