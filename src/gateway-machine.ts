@@ -1,11 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from './base/errors.ts';
 import { askHelper } from './helper/client.ts';
 import type { HelperRequest } from './helper/verbs.ts';
 import type { MachineTools } from './web/machine-routes.ts';
-
-/** A light that blinks for long is not waited for; what fails does so at once. */
-const blinkStartsMs = 1000;
 
 /** The machine, by the helper. @param socketPath where it listens, where that is not its usual place */
 export function createMachineTools(socketPath = process.env['GANTRY_HELPER_SOCKET']): MachineTools {
@@ -20,9 +16,7 @@ export function createMachineTools(socketPath = process.env['GANTRY_HELPER_SOCKE
     settleNetwork: async (how, change, by) => void (await ask(by, { verb: 'network', do: how, change })),
     setTimeZone: async (timeZone, by) => void (await ask(by, { verb: 'time-zone', timeZone })),
     reboot: async (by) => void (await ask(by, { verb: 'reboot' })),
-    blink: async (seconds, by) => {
-      await Promise.race([ask(by, { verb: 'blink', seconds }), delay(blinkStartsMs)]);
-    },
+    blink: async (seconds, by) => void (await ask(by, { verb: 'blink', seconds })),
   };
 }
 

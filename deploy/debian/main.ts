@@ -1,17 +1,20 @@
-import { parseArgs } from 'node:util';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { buildPackage, root } from './build.ts';
 
-/* `npm run package:deb`: the Debian package of the executable that `npm run package` has made. */
+/* `npm run package:deb`: the Debian packages of the executables that `npm run package` has made. */
 
 const { values } = parseArgs({
   options: {
-    executable: { type: 'string', default: join(root, 'dist', 'gantry-linux-x64') },
-    architecture: { type: 'string', default: 'amd64' },
     output: { type: 'string', default: join(root, 'dist') },
     version: { type: 'string' },
   },
 });
 
-const path = buildPackage(values);
-process.stdout.write(`Written: ${path}\n`);
+const architectures = { x64: 'amd64', arm64: 'arm64' } as const;
+const found = Object.entries(architectures)
+  .map(([name, architecture]) => ({ executable: join(root, 'dist', `gantry-linux-${name}`), architecture }))
+  .filter(({ executable }) => existsSync(executable));
+if (found.length === 0) throw new Error('There is no executable in dist/: "npm run package" makes them.');
+for (const one of found) process.stdout.write(`Written: ${buildPackage({ ...one, ...values })}\n`);

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BuildOptions, build as runEsbuild, type Plugin } from 'esbuild';
 import type { Contents } from './executable.ts';
+import { runTimePackages } from './run-time-packages.ts';
 
 /** The checkout. */
 export const root = join(import.meta.dirname, '..', '..');
@@ -36,10 +37,16 @@ const ownUrls: Plugin = {
       );
       return { contents, loader: 'ts' };
     });
+    // Of it only the version is read: a change of a script or a tool is no change of the product.
+    build.onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) => {
+      if (path !== join(root, 'package.json')) return null;
+      const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+      return { contents: JSON.stringify({ version }), loader: 'json' };
+    });
   },
 };
 
-const options: BuildOptions = {
+const options = {
   absWorkingDir: root,
   bundle: true,
   write: false,
@@ -56,14 +63,25 @@ const options: BuildOptions = {
   minifySyntax: true,
 
   logLevel: 'warning',
-};
+  metafile: true,
+} as const satisfies BuildOptions;
 
 /** One script with all it imports. @param entry path in the checkout */
 async function bundle(entry: string): Promise<Uint8Array> {
-  const { outputFiles } = await runEsbuild({ ...options, entryPoints: [entry] });
-  const [script] = outputFiles ?? [];
+  const { outputFiles, metafile } = await runEsbuild({ ...options, entryPoints: [entry] });
+  const [script] = outputFiles;
   if (script === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  requireListed(Object.keys(metafile.inputs));
   return script.contents;
+}
+
+/** What is put in must be in the list of what is inside. */
+function requireListed(inputs: readonly string[]): void {
+  const listed = new Set(runTimePackages('x64').packages.map(({ path }) => path));
+  for (const input of inputs) {
+    const path = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
+    if (path !== undefined && !listed.has(path)) throw new Error(`${input} is of no run-time package`);
+  }
 }
 
 /** What the executable holds. The page must have been built. */

@@ -30,7 +30,7 @@ export async function makeExecutable(
       // It would hold for one kind of processor only, and differ from build to build.
       useCodeCache: false,
       // Packages use what Node has deprecated; in a checkout Node does not speak of what lies in node_modules.
-      execArgv: [...leanNodeOptions, '--no-deprecation'],
+      execArgv: [...leanNodeOptions, '--no-deprecation', '--disable-sigusr1'],
       // Neither NODE_OPTIONS nor arguments can load other code, or open a debugger on patients' data.
       execArgvExtension: 'none',
       assets: writeAssets(assets, join(work, 'assets')),

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Architecture, architectures } from './base-node.ts';
 import { bundleContents, root } from './bundle.ts';
 import { makeExecutable } from './executable.ts';
+import { makeLicences } from './licences.ts';
+import { makeSbom } from './sbom.ts';
 
 /* `npm run package`: the executables and what is published with them, in dist/. */
 
@@ -23,18 +25,29 @@ function isArchitecture(word: string): word is Architecture {
   return (architectures as readonly string[]).includes(word);
 }
 
+const licencesName = 'THIRD-PARTY-LICENCES';
+
 async function packageAll(folder: string, wanted: readonly Architecture[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const contents = await bundleContents();
-  const files: string[] = [];
+  const { main, assets } = await bundleContents();
+  const licences = makeLicences();
+  const files = [join(folder, licencesName)];
+  writeFileSync(join(folder, licencesName), licences);
   for (const architecture of wanted) {
-    const file = join(folder, `gantry-linux-${architecture}`);
-    await makeExecutable(architecture, contents, file);
+    const name = `gantry-linux-${architecture}`;
+    const sbomName = `${name}.cdx.json`;
+    const sbom = makeSbom(architecture);
+    const inside = new Map(assets)
+      .set(`dist/${licencesName}`, Buffer.from(licences))
+      .set(`dist/${sbomName}`, Buffer.from(sbom));
+    const file = join(folder, name);
+    await makeExecutable(architecture, { main, assets: inside }, file);
     chmodSync(file, 0o755);
-    files.push(file);
+    writeFileSync(join(folder, sbomName), sbom);
+    files.push(file, join(folder, sbomName));
+    console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
   }
   writeFileSync(join(folder, 'SHA256SUMS'), files.map(checksumLine).join(''));
-  for (const file of files) console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }
 
 /** As `sha256sum --check` reads it. */
@@ -48,5 +61,5 @@ if (values.help || unknown.length > 0) {
   process.exitCode = values.help ? 0 : 2;
 } else {
   const wanted = positionals.filter(isArchitecture);
-  await packageAll(values.output, wanted.length > 0 ? wanted : architectures);
+  await packageAll(resolve(values.output), wanted.length > 0 ? wanted : architectures);
 }

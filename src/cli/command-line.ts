@@ -12,6 +12,7 @@ import { addEnrollCommands } from './enroll-commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { addHelperCommand } from './helper-command.ts';
+import { addPaperCommands } from './paper-commands.ts';
 import { addQueueCommands } from './queue-commands.ts';
 import { addBundleCommand, addDestinationCommands } from './tool-commands.ts';
 import { addCompressionCommands, addReceiptCommands, addUpkeepCommands } from './upkeep-commands.ts';
@@ -125,6 +126,7 @@ function createProgram(): Command {
   addFleetCommands(program);
   addEnrollCommands(program);
   addHelperCommand(program);
+  addPaperCommands(program);
 
   program
     .command('version')

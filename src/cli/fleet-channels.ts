@@ -15,6 +15,7 @@ interface SignInArguments {
 }
 
 export interface PublishArguments extends SignInArguments {
+  readonly device?: string;
   readonly to?: string;
   readonly usb?: string;
 }
@@ -36,6 +37,7 @@ export function addChannelCommands(fleet: Command): void {
       .argument('<out>', 'folder of signed documents')
       .option('--to <address>', 'folder, https:// address (PUT), or broker: wss:// or mqtts://')
       .option('--usb <dir>', 'folder where a stick is mounted')
+      .option('--device <id>', 'for this box alone: quick, and no other box has to wait for it')
       .action((out: string, given: PublishArguments) => tellPublished(out, given, name === 'sync'));
   publishing('publish', 'give what has changed to a web server, a broker or a stick; signs nothing');
   publishing('sync', 'give all of it once more, e.g. to a broker that has lost what it kept');
@@ -102,12 +104,12 @@ function placeOf(text: string, given: SignInArguments): Destination {
 
 /** @throws GantryError USAGE_PUBLISH, USAGE_ADDRESS, and as `publish` does */
 export async function publishTo(out: string, given: PublishArguments, all: boolean): Promise<Published> {
-  const { to, usb } = given;
+  const { to, usb, device } = given;
   if ((to === undefined) === (usb === undefined))
     throw usage('USAGE_PUBLISH', 'Where it goes is not said, or twice.', 'Give either --to or --usb.');
   const place: Destination = usb === undefined ? placeOf(to ?? '', given) : { kind: 'stick', folder: usb };
   const { publish } = await import('../fleet/publish.ts');
-  return publish(out, place, all);
+  return publish(out, place, { all, device });
 }
 
 async function tellPublished(out: string, given: PublishArguments, all: boolean): Promise<void> {

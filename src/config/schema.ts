@@ -44,9 +44,12 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Draft 7, which editors understand; what may be written, not what parsing makes of it. */
+let jsonSchema: z.core.JSONSchema.BaseSchema | null = null;
+
+/** Draft 7, which editors understand; what may be written, not what parsing makes of it. Made once, not to be changed. */
 export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+  jsonSchema ??= z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+  return jsonSchema;
 }
 
 /** Checks a whole document and fills in the defaults; never throws. */

@@ -18,19 +18,34 @@ export const entryName = z
 
 export const shortText = z.string().min(1).max(128);
 
-export const timeZone = z.string().refine(
-  (name) => {
-    try {
-      return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-    } catch {
-      return false;
-    }
-  },
-  rule(
-    'is not a time zone this system knows',
-    'Use a name from the IANA list, such as "Europe/Berlin" or "UTC".',
-  ),
-);
+/** Those asked about before: looking one up takes longer than checking all the rest of a document. */
+const knownTimeZones = new Map<string, boolean>();
+
+function isTimeZone(name: string): boolean {
+  const known = knownTimeZones.get(name);
+  if (known !== undefined) return known;
+  let is: boolean;
+  try {
+    is = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    is = false;
+  }
+  if (knownTimeZones.size < timeZonesMax) knownTimeZones.set(name, is);
+  return is;
+}
+
+/** There are about six hundred names. */
+const timeZonesMax = 1000;
+
+export const timeZone = z
+  .string()
+  .refine(
+    isTimeZone,
+    rule(
+      'is not a time zone this system knows',
+      'Use a name from the IANA list, such as "Europe/Berlin" or "UTC".',
+    ),
+  );
 
 export const aeTitle = z.string().transform((text, context) => {
   const title = parseAeTitle(text);

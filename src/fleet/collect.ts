@@ -14,6 +14,7 @@ import {
 } from '../config/remote/documents.ts';
 import { readSigned } from '../config/remote/signed.ts';
 import { keyIdOf, payloadOf, verifySignatures } from '../crypto/jws.ts';
+import { inBatches } from './batches.ts';
 import { type CentralSignIn, eachOf, openBroker, outwardOf } from './central-line.ts';
 import { readIfThere } from './files.ts';
 import { replaceDurably } from './record.ts';
@@ -65,6 +66,7 @@ export async function collect({ fleet, keys, from, reports }: CollectOptions): P
       newer += 1;
     }
   });
+  refused.sort((a, b) => (a.device < b.device ? -1 : 1));
   return { newer, known, refused, withoutReport: keys.size - seen.size };
 }
 
@@ -132,10 +134,10 @@ async function fromFolder(
 ): Promise<void> {
   const names = await readdir(folder);
   const root = names.includes('gantry-fleet') ? join(folder, 'gantry-fleet') : folder;
-  for (const device of devices) {
+  await inBatches(devices, async (device) => {
     const bytes = await readIfThere(join(root, recordPath(fleet, device, 'reported')));
     if (bytes !== null && bytes.length <= documentBytesMax) await take(device, bytes);
-  }
+  });
 }
 
 /** The reports that the broker keeps, in the order it gives them; our own mark comes after the last of them. */
@@ -155,7 +157,9 @@ async function fromBroker(fleet: FleetName, url: string, signIn: CentralSignIn, 
     await broker.subscribe([`gantry/v1/${fleet}/+/reported`]);
     await broker.publish(mark, Buffer.from('mark'), false);
     while (!heard.mark && performance.now() - heard.at < quietMs) await sleep(20);
-    for (const [device, bytes] of found) if (bytes.length <= documentBytesMax) await take(device, bytes);
+    await inBatches([...found], async ([device, bytes]) => {
+      if (bytes.length <= documentBytesMax) await take(device, bytes);
+    });
   } finally {
     await broker.close();
   }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError, systemErrorCode } from '../base/errors.ts';
+import { batched } from './batches.ts';
 import type { Device, FleetDocument, Layer, Rollout } from './documents.ts';
 import { fleetFiles } from './files.ts';
 import { type FleetDocuments, type FleetProblem, parseFleetFile, type Sourced } from './fleet-file.ts';
@@ -40,8 +41,10 @@ const filesMax = 100_000;
 export async function readFleetFolder(directory: string): Promise<FleetFolder> {
   const problems: FleetProblem[] = [];
   const found: Sourced<FleetDocuments>[] = [];
-  for (const file of await documentFiles(directory)) {
-    const parsed = parseFleetFile(file, await readText(join(directory, file)));
+  const files = batched(await documentFiles(directory), async (file) =>
+    parseFleetFile(file, await readText(join(directory, file))),
+  );
+  for await (const parsed of files) {
     problems.push(...parsed.problems);
     found.push(...parsed.documents);
   }

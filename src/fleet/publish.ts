@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { GantryError } from '../base/errors.ts';
 import { recordPath, revocationPath, topicOf } from '../config/remote/channels/port.ts';
 import { RecordClient } from '../config/remote/channels/record-client.ts';
+import { inBatches } from './batches.ts';
 import { type CentralSignIn, eachOf, openBroker, outwardOf } from './central-line.ts';
 import { fleetFiles, readIfThere } from './files.ts';
 import { type Publication, publicationsIn, replaceDurably } from './record.ts';
@@ -55,19 +56,30 @@ type Step = (typeof steps)[number];
 const goneKinds = ['certificate', 'desired', 'freshness', 'command'] as const;
 const gone = 'gone';
 
+export interface PublishOptions {
+  /** Everything once more, whatever went there before. */
+  readonly all?: boolean;
+  /** What is for this box alone. */
+  readonly device?: string | undefined;
+}
+
 /**
- * Gives signed documents to one way, only what has changed, and takes away those of boxes that have left the fleet. Nothing is signed here, and nothing needs to be secret.
- * @param all everything once more, whatever went there before
+ * Gives signed documents to one way, only what has changed, and takes away those of boxes that have left the fleet.
+ * Nothing is signed here, and nothing needs to be secret.
  * @throws GantryError FLEET_NOTHING_SIGNED, FLEET_SIGNED_UNREADABLE, REMOTE_*; what was written until then stays
  */
-export async function publish(out: string, to: Destination, all = false): Promise<Published> {
-  const retired = await retiredIn(out);
-  const every = await publicationsIn(out).catch((error: unknown) => {
+export async function publish(
+  out: string,
+  to: Destination,
+  { all = false, device }: PublishOptions = {},
+): Promise<Published> {
+  const retired = device === undefined ? await retiredIn(out) : { fleet: null, boxes: [] };
+  const every = await publicationsIn(out, device).catch((error: unknown) => {
     const isEmpty = error instanceof GantryError && error.code === 'FLEET_NOTHING_SIGNED';
     if (isEmpty && retired.boxes.length > 0) return [];
     throw error;
   });
-  const boxes = new Set(every.map(({ device }) => device)).size;
+  const boxes = new Set(every.map((one) => one.device)).size;
   // A folder has one trust document for all; at a broker each box has its own topic for it.
   const documents = [...new Map(every.map((one) => [placeOf(to, one), itemOf(to, one)])).values()];
   if (to.kind !== 'mqtt') documents.push(...(await revocationsIn(out, retired)));
@@ -116,12 +128,16 @@ type Done = Pick<Published, 'written' | 'removed' | 'left'>;
 
 async function toFolder(folder: string, documents: readonly Item[], leaving: readonly Item[]): Promise<Done> {
   let [written, removed] = [0, 0];
-  for (const { path, bytes } of documents) {
-    const target = join(folder, path);
-    if (bytes === null || (await readIfThere(target))?.equals(bytes)) continue;
-    await replaceDurably(target, bytes);
-    written += 1;
-  }
+  for (const step of steps)
+    await inBatches(
+      documents.filter((one) => one.step === step),
+      async ({ path, bytes }) => {
+        const target = join(folder, path);
+        if (bytes === null || (await readIfThere(target))?.equals(bytes)) return;
+        await replaceDurably(target, bytes);
+        written += 1;
+      },
+    );
   for (const { path } of leaving) {
     const target = join(folder, path);
     if ((await readIfThere(target)) === null) continue;

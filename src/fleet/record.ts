@@ -11,6 +11,7 @@ import {
   type InboundKind,
 } from '../config/remote/documents.ts';
 import { readSigned } from '../config/remote/signed.ts';
+import { batched } from './batches.ts';
 import { boxesWith, fleetFiles, readIfThere } from './files.ts';
 
 /** One document of one box, as it is given to every way. */
@@ -31,42 +32,41 @@ const endings = {
 } as const;
 
 /**
- * Everything that is in a folder of signed documents: who is believed first, what is newest last.
+ * Everything that is in a folder of signed documents, or what is for one box of them.
  * @throws GantryError FLEET_NOTHING_SIGNED, FLEET_SIGNED_UNREADABLE
  */
-export async function publicationsIn(out: string): Promise<Publication[]> {
+export async function publicationsIn(out: string, only?: string): Promise<Publication[]> {
   const trust = await readIfThere(join(out, fleetFiles.trust));
   const found: Publication[] = [];
   let fleet: FleetName | null = null;
-  for (const box of await boxesWith(out, endings.desired)) {
-    const name = `${box}${endings.desired}`;
-    const device = boxName.safeParse(box);
-    if (!device.success) continue;
-    const bytes = await readIfThere(join(out, name));
-    const read = bytes === null ? null : readSigned(bytes, desiredConfig);
-    if (bytes === null || read?.ok !== true || read.value.device !== device.data) throw damaged(name);
-    fleet ??= read.value.fleet;
-    if (read.value.fleet !== fleet) throw damaged(name);
-    const add = (kind: InboundKind, content: Buffer | null) => {
-      if (content === null) return;
-      if (content.length > documentBytesMax) throw damaged(name);
-      const place = [fleet ?? read.value.fleet, device.data, kind] as const;
-      found.push({
-        kind,
-        device: device.data,
-        path: recordPath(...place),
-        topic: topicOf(...place),
-        bytes: content,
-      });
-    };
-    add('trust', trust);
-    add('certificate', await readIfThere(join(out, `${device.data}${endings.certificate}`)));
-    add('desired', bytes);
-    add('freshness', await readIfThere(join(out, `${device.data}${endings.freshness}`)));
-    add('command', await readIfThere(join(out, `${device.data}${endings.command}`)));
+  const boxes = (await boxesWith(out, endings.desired)).filter(
+    (box) => boxName.safeParse(box).success && (only === undefined || box === only),
+  );
+  for await (const { device, fleet: own, contents } of batched(boxes, (box) => contentsOf(out, box))) {
+    fleet ??= own;
+    if (own !== fleet) throw damaged(`${device}${endings.desired}`);
+    for (const [kind, bytes] of Object.entries({ trust, ...contents }) as [InboundKind, Buffer | null][]) {
+      if (bytes === null) continue;
+      if (bytes.length > documentBytesMax) throw damaged(`${device}${endings.desired}`);
+      const place = [fleet, device, kind] as const;
+      found.push({ kind, device, path: recordPath(...place), topic: topicOf(...place), bytes });
+    }
   }
   if (found.length === 0) throw nothingSigned();
   return found;
+}
+
+/** The signed documents of one box. @throws GantryError FLEET_SIGNED_UNREADABLE */
+async function contentsOf(out: string, box: string) {
+  const [certificate, desired, freshness, command] = await Promise.all(
+    [endings.certificate, endings.desired, endings.freshness, endings.command].map((ending) =>
+      readIfThere(join(out, `${box}${ending}`)),
+    ),
+  );
+  const read = desired ? readSigned(desired, desiredConfig) : null;
+  if (read?.ok !== true || read.value.device !== box) throw damaged(`${box}${endings.desired}`);
+  const { device, fleet } = read.value;
+  return { device, fleet, contents: { certificate, desired, freshness, command } };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from '../config/remote/documents.ts';
 import { readSigned, readStrictJson, sha256Hex, type Unverified } from '../config/remote/signed.ts';
 import { addSignature, payloadOf, signPayload } from '../crypto/jws.ts';
+import { batched } from './batches.ts';
 import { boxesWith, boxFile, readIfThere, replaceFile } from './files.ts';
 import { refused } from './trust-chain.ts';
 
@@ -26,21 +27,38 @@ export interface SignedBox extends Rendered {
 }
 
 /** The rendered documents of a folder, of all boxes or of one. @throws GantryError FLEET_NOT_RENDERED, FLEET_RENDERED_UNREADABLE */
-export async function* renderedIn(directory: string, only: string | null): AsyncGenerator<Rendered> {
+export function renderedIn(directory: string, only: string | null): AsyncGenerator<Rendered> {
+  return eachRendered(directory, only, (rendered) => Promise.resolve(rendered));
+}
+
+async function* eachRendered<R>(
+  directory: string,
+  only: string | null,
+  work: (rendered: Rendered) => Promise<R>,
+): AsyncGenerator<R> {
   const boxes = (await boxesWith(directory, '.json')).filter((box) => only === null || box === only);
   let found = 0;
-  for (const box of boxes) {
-    const bytes = await readIfThere(boxFile(directory, box, '.json'));
-    const json = bytes === null ? null : readStrictJson(bytes);
-    // The folder also has files of its own, such as an index.
-    const kind = z.looseObject({ kind: z.literal('DesiredConfig') }).safeParse(json);
-    if (bytes === null || !kind.success) continue;
-    const desired = desiredConfig.safeParse(json);
-    if (!desired.success || desired.data.device !== box) throw unreadable(box);
+  const done = batched(boxes, async (box) => {
+    const rendered = await readRendered(directory, box);
+    return rendered === null ? null : { result: await work(rendered) };
+  });
+  for await (const one of done) {
+    if (one === null) continue;
     found += 1;
-    yield { box, bytes, desired: desired.data, sha256: sha256Hex(bytes) };
+    yield one.result;
   }
   if (found === 0) throw notRendered();
+}
+
+async function readRendered(directory: string, box: string): Promise<Rendered | null> {
+  const bytes = await readIfThere(boxFile(directory, box, '.json'));
+  const json = bytes === null ? null : readStrictJson(bytes);
+  // The folder also has files of its own, such as an index.
+  const kind = z.looseObject({ kind: z.literal('DesiredConfig') }).safeParse(json);
+  if (bytes === null || !kind.success) return null;
+  const desired = desiredConfig.safeParse(json);
+  if (!desired.success || desired.data.device !== box) throw unreadable(box);
+  return { box, bytes, desired: desired.data, sha256: sha256Hex(bytes) };
 }
 
 /**
@@ -48,12 +66,12 @@ export async function* renderedIn(directory: string, only: string | null): Async
  * already by this key stays as it is.
  * @throws GantryError FLEET_SAME_GENERATION where other bytes of that number were signed before, FLEET_TOO_LARGE
  */
-export async function* signRendered(
+export function signRendered(
   directory: string,
   key: KeyObject,
   only: string | null,
 ): AsyncGenerator<SignedBox> {
-  for await (const rendered of renderedIn(directory, only)) yield await signOne(directory, rendered, key);
+  return eachRendered(directory, only, (rendered) => signOne(directory, rendered, key));
 }
 
 export async function signOne(directory: string, rendered: Rendered, key: KeyObject): Promise<SignedBox> {
@@ -72,7 +90,8 @@ export async function signOne(directory: string, rendered: Rendered, key: KeyObj
     : await signPayload('gantry-desired', bytes, key);
   const text = JSON.stringify(jws);
   if (Buffer.byteLength(text) > documentBytesMax) throw refused('FLEET_TOO_LARGE');
-  await replaceFile(path, text);
+  // The same key gives the same signature (RFC 8032 5.1.6): then nothing has changed.
+  if (text !== before?.toString()) await replaceFile(path, text);
   return { ...rendered, signatures: jws.signatures.length };
 }
 
@@ -80,11 +99,11 @@ export async function signOne(directory: string, rendered: Rendered, key: KeyObj
 export async function* signedIn(
   directory: string,
 ): AsyncGenerator<{ readonly box: string; readonly read: Unverified<DesiredConfig> }> {
-  for (const box of await boxesWith(directory, '.jws')) {
+  const signed = batched(await boxesWith(directory, '.jws'), async (box) => {
     const bytes = await readIfThere(boxFile(directory, box, '.jws'));
-    const read = bytes === null ? null : readSigned(bytes, desiredConfig);
-    if (read?.ok && read.value.device === box) yield { box, read };
-  }
+    return { box, read: bytes === null ? null : readSigned(bytes, desiredConfig) };
+  });
+  for await (const { box, read } of signed) if (read?.ok && read.value.device === box) yield { box, read };
 }
 
 function unreadable(box: string): GantryError {

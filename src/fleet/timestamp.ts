@@ -4,6 +4,7 @@ import { type FleetTimestamp, fleetTimestamp, wireVersion } from '../config/remo
 import { FleetIndex } from '../config/remote/freshness.ts';
 import { readSigned } from '../config/remote/signed.ts';
 import { signPayload } from '../crypto/jws.ts';
+import { inBatches } from './batches.ts';
 import { boxFile, fleetFiles, readIfThere, replaceFile } from './files.ts';
 import { signedIn } from './sign.ts';
 import { requireTrust } from './trust-chain.ts';
@@ -44,10 +45,10 @@ export async function writeTimestamp(options: TimestampOptions): Promise<FleetTi
     index: { root: index.root, boxes: index.entries.length },
   });
   const signed = await signPayload('gantry-timestamp', Buffer.from(JSON.stringify(timestamp)), options.key);
-  for (const [at, { device }] of index.entries.entries()) {
+  await inBatches([...index.entries.entries()], ([at, { device }]) => {
     const text = JSON.stringify({ timestamp: signed, proof: index.proof(at) });
-    await replaceFile(boxFile(out, device, '.freshness.json'), text);
-  }
+    return replaceFile(boxFile(out, device, '.freshness.json'), text);
+  });
   await replaceFile(join(out, fleetFiles.trust), JSON.stringify(trust.chain));
   await replaceFile(join(out, fleetFiles.timestamp), JSON.stringify(signed));
   return timestamp;

@@ -56,8 +56,16 @@ export async function install(updatesDirectory: string, bundle: string, sha256: 
   await runProgram('rauc', ['install', path], installMsMax);
 }
 
-/** Blinks a light of the machine, so that somebody in front of it finds it; then it is as before. @throws GantryError HELPER_NO_LIGHT */
-export async function blink(root: string, seconds: number, signal: AbortSignal): Promise<void> {
+/**
+ * Blinks a light of the machine, so that somebody in front of it finds it; then it is as before.
+ * @returns once it blinks; `ended` resolves when it is as before
+ * @throws GantryError HELPER_NO_LIGHT
+ */
+export async function blink(
+  root: string,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<{ readonly ended: Promise<void> }> {
   const folder = join(root, 'sys/class/leds');
   const names = await readdir(folder).catch(() => []);
   const name = lights.flatMap((light) => names.filter((one) => light.test(one)))[0];
@@ -68,24 +76,27 @@ export async function blink(root: string, seconds: number, signal: AbortSignal):
       'Look for its id on the case.',
     );
   }
-  const trigger = join(folder, name, 'trigger');
-  const brightness = join(folder, name, 'brightness');
-  // The one in use stands in brackets.
-  const before = /\[([^\]]+)\]/.exec(await readFile(trigger, 'utf8').catch(() => ''))?.[1] ?? null;
-  const lit = (await readFile(brightness, 'utf8')).trim();
-  const max = (await readFile(join(folder, name, 'max_brightness'), 'utf8').catch(() => '1')).trim();
-  try {
-    if (before !== null) await writeFile(trigger, 'none');
-    for (let turn = 0; turn < (seconds * 1000) / blinkMs; turn += 1) {
-      await writeFile(brightness, turn % 2 === 0 ? max : '0');
-      await delay(blinkMs, undefined, { signal });
+  const file = (part: string): string => join(folder, name, part);
+  // The trigger in use stands in brackets.
+  const trigger = /\[([^\]]+)\]/.exec(await readFile(file('trigger'), 'utf8').catch(() => ''))?.[1] ?? null;
+  const lit = (await readFile(file('brightness'), 'utf8')).trim();
+  const max = (await readFile(file('max_brightness'), 'utf8').catch(() => '1')).trim();
+  if (trigger !== null) await writeFile(file('trigger'), 'none');
+  await writeFile(file('brightness'), max);
+  const turns = async (): Promise<void> => {
+    try {
+      for (let turn = 1; turn < (seconds * 1000) / blinkMs; turn += 1) {
+        await delay(blinkMs, undefined, { signal });
+        await writeFile(file('brightness'), turn % 2 === 0 ? max : '0');
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await writeFile(file('brightness'), lit);
+      if (trigger !== null) await writeFile(file('trigger'), trigger);
     }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    await writeFile(brightness, lit);
-    if (before !== null) await writeFile(trigger, before);
-  }
+  };
+  return { ended: turns() };
 }
 
 function failure(code: string, message: string, nextStep: string): GantryError {

@@ -38,7 +38,7 @@ export class Helper {
   readonly #audit: HelperAudit;
   readonly #busy = new Set<HelperVerb>();
   readonly #stopping = new AbortController();
-  #blinking: Promise<void> = Promise.resolve();
+  #blinking: Promise<void> | null = null;
 
   constructor(options: HelperOptions) {
     const { root = '/', stateDirectory, logDirectory, confirmMs, clock = systemClock, log } = options;
@@ -51,7 +51,7 @@ export class Helper {
 
   /** Something is under way, or waits for its confirmation: not the time to end. */
   get isBusy(): boolean {
-    return this.#busy.size > 0 || this.#network.isTrying;
+    return this.#busy.size > 0 || this.#network.isTrying || this.#blinking !== null;
   }
 
   /** @returns whether a change of the network that nobody confirmed was put back */
@@ -85,7 +85,7 @@ export class Helper {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#blinking.catch(() => undefined);
+    await this.#blinking;
     await this.#network.stop();
   }
 
@@ -106,12 +106,21 @@ export class Helper {
         await install(this.#options.updatesDirectory, request.bundle, request.sha256);
         return null;
       case 'blink':
-        this.#blinking = blink(this.#root, request.seconds, this.#stopping.signal);
-        await this.#blinking;
+        await this.#blink(request.seconds);
         return null;
       default:
         return request satisfies never;
     }
+  }
+
+  async #blink(seconds: number): Promise<void> {
+    if (this.#blinking !== null) throw busy();
+    const { ended } = await blink(this.#root, seconds, this.#stopping.signal);
+    this.#blinking = ended
+      .catch((error: unknown) => this.#options.log.error({ code: 'HELPER_BLINK', error }, 'a light failed'))
+      .finally(() => {
+        this.#blinking = null;
+      });
   }
 }
 

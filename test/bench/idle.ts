@@ -9,8 +9,9 @@ import { cpuSeconds, rssBytes } from './process-stats.ts';
 import { freePort, startServer } from './servers.ts';
 
 /**
- * What a gateway takes up while nothing happens, beside a bare Node that does nothing: its floor. The gateway is
- * started twice and the second start is measured: the first one of a new version compiles the sources.
+ * What a gateway takes up while nothing happens, beside a bare Node that does nothing: its floor, and how long it
+ * takes to accept associations. The gateway is started twice and the second start is measured: the first one of a
+ * new version compiles the sources. With GANTRY_BIN, the executable is measured.
  */
 
 const usage = `npm run bench -- idle [options]
@@ -42,7 +43,9 @@ export async function benchIdle(args: readonly string[]): Promise<void> {
   const floor = await measureFloor(times);
   const gantry = await measureGantry(times);
   console.log(`bare Node  ${words(floor)}`);
-  console.log(`Gantry     ${words(gantry)} (goal: at most ${goalRssMiB} MiB, under ${goalCpuPercent} %)`);
+  console.log(
+    `Gantry     ready after ${(gantry.readyMs / 1000).toFixed(2)} s, ${words(gantry)} (goal: at most ${goalRssMiB} MiB, under ${goalCpuPercent} %)`,
+  );
   console.log(JSON.stringify({ bench: 'idle', ...times, floor, gantry }));
 }
 
@@ -60,15 +63,17 @@ async function measureFloor(times: Times): Promise<Idle> {
   }
 }
 
-async function measureGantry(times: Times): Promise<Idle> {
+async function measureGantry(times: Times): Promise<Idle & { readyMs: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   try {
     const archiveUrl = `http://127.0.0.1:${await freePort()}/studies`;
     const first = await startServer('gantry', { directory, archiveUrl });
     await first.stop();
+    const startedAt = performance.now();
     const second = await startServer('gantry', { directory, archiveUrl });
+    const readyMs = performance.now() - startedAt;
     try {
-      return await measure(second.pid, times);
+      return { ...(await measure(second.pid, times)), readyMs };
     } finally {
       await second.stop();
     }

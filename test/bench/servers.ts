@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GantryError } from '../../src/base/errors.ts';
 import { DimseSender } from '../../src/demo/dimse-sender.ts';
+import { program } from '../fixtures/program.ts';
 import type { LoadTarget } from './load.ts';
 import { contextOf } from './objects.ts';
 
@@ -37,13 +38,11 @@ export type ServerName = (typeof serverNames)[number];
 const quietMs = 4000;
 
 const programs = { storescp: '/usr/bin/storescp', Orthanc: '/usr/sbin/Orthanc' } as const;
-const gantryMain = join(import.meta.dirname, '../../src/main.ts');
 
 /** Why a server cannot take part here, or null. */
 export function missing(name: ServerName): string | null {
   if (name.startsWith('storescp') && !existsSync(programs.storescp)) return 'DCMTK is not installed';
   if (name.startsWith('Orthanc') && !existsSync(programs.Orthanc)) return 'Orthanc is not installed';
-  if (name === 'gantry' && !existsSync(gantryMain)) return 'src/main.ts is not there';
   return null;
 }
 
@@ -76,7 +75,8 @@ async function startGantry(
   const webPort = await freePort();
   await writeFile(configFile, JSON.stringify(gantryConfig(port, webPort, { archiveUrl, preparedBytes })));
   const data = join(directory, 'data');
-  const child = spawn(process.execPath, [gantryMain, 'run', '--data', data, '--config', configFile], {
+  const [command, ...before] = program();
+  const child = spawn(command, [...before, 'run', '--data', data, '--config', configFile], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   spawned?.(pidOf(child));

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusReport } from '../../src/health/status.ts';
+import { program } from '../fixtures/program.ts';
 import { lineMatching, pidOf, stopChild } from './servers.ts';
 import { type LineEnd, lineAddresses, type WanLink } from './wan-link.ts';
 
@@ -11,7 +12,6 @@ import { type LineEnd, lineAddresses, type WanLink } from './wan-link.ts';
 
 const orthancProgram = '/usr/sbin/Orthanc';
 const orthancPlugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
-const gantryMain = join(import.meta.dirname, '../../src/main.ts');
 const bulkProgram = join(import.meta.dirname, 'wan-bulk.ts');
 const startMs = 30_000;
 const bulkPort = 5001;
@@ -141,12 +141,9 @@ export class Gantry {
     await mkdir(directory, { recursive: true });
     const configFile = join(directory, 'bench.json');
     await writeFile(configFile, JSON.stringify(gantryConfiguration(compression)));
-    const child = link.spawn(
-      'near',
-      process.execPath,
-      [gantryMain, 'run', '--data', join(directory, 'data'), '--config', configFile],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const [command, ...before] = program();
+    const args = [...before, 'run', '--data', join(directory, 'data'), '--config', configFile];
+    const child = link.spawn('near', command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await lineMatching(child, (line) => line.includes('"event":"ready"'));
     return new Gantry(child, `http://${link.watchAddresses.near}:${gantryPorts.web}/api/v1/status`);
   }

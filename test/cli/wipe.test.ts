@@ -2,18 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { gantryMain, patienceMs } from '../e2e/peers.ts';
+import { patienceMs } from '../e2e/peers.ts';
 import { storeAll } from '../e2e/store-all.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { ctSlice } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
+import { program } from '../fixtures/program.ts';
 
 const config = { destinations: { cloud: { type: 'stow', url: 'http://127.0.0.1:9/studies' } } };
 
 /** @param typed what somebody types, line by line */
 function wipe(data: string, ...typed: string[]) {
   const input = typed.map((line) => `${line}\n`).join('');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [gantryMain, 'wipe', '--data', data], {
+  const [command, ...before] = program();
+  const { status, stdout, stderr } = spawnSync(command, [...before, 'wipe', '--data', data], {
     input,
     encoding: 'utf8',
   });

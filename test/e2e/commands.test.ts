@@ -10,9 +10,10 @@ import { type TemporaryDirectory, temporaryDirectory } from '../fixtures/data-di
 import { ctSlice, type MadeInstance, newUid } from '../fixtures/dicom-objects.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { openKeystore } from '../fixtures/independent-decryptor.ts';
+import { program } from '../fixtures/program.ts';
 import { flipBit, storedObjects } from '../fixtures/stored-objects.ts';
 import { queueEntries } from './fates.ts';
-import { gantry, gantryMain, type ProgramRun, patienceMs } from './peers.ts';
+import { gantry, type ProgramRun, patienceMs } from './peers.ts';
 import { storeAll } from './store-all.ts';
 
 /** `gantry sandbox-archive` as a process of its own. */
@@ -22,8 +23,9 @@ class Sandbox {
   url = '';
 
   async start(directory: string): Promise<void> {
-    const args = [gantryMain, 'sandbox-archive', '--data', directory, '--port', this.#port];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [command, ...before] = program();
+    const args = [...before, 'sandbox-archive', '--data', directory, '--port', this.#port];
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     for await (const line of createInterface({ input: child.stdout })) {
       if (!line.includes('"event":"ready"')) continue;

@@ -7,8 +7,9 @@ import { makeAuthority } from '../fixtures/certificates.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { startFleetBroker, startFleetRecord } from '../fixtures/fleet-servers.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
+import { program } from '../fixtures/program.ts';
 import { until } from '../fixtures/until.ts';
-import { gantry, gantryMain, runProgram } from './peers.ts';
+import { gantry, runProgram } from './peers.ts';
 
 /** A fleet of one box that has all three ways to central IT at once, made with the commands of the README. */
 export interface OneBoxFleet extends AsyncDisposable {
@@ -33,7 +34,7 @@ export interface OneBoxFleet extends AsyncDisposable {
 
 /** Runs a command that has to succeed, with something on its standard input. */
 export async function ok(args: readonly string[], input = ''): Promise<string> {
-  const shell = ['-c', 'printf %s "$INPUT" | "$@"', 'sh', process.execPath, gantryMain, ...args];
+  const shell = ['-c', 'printf %s "$INPUT" | "$@"', 'sh', ...program(), ...args];
   const { code, stdout, stderr } = await runProgram('sh', shell, { INPUT: input });
   expect(code, stderr).toBe(0);
   return stdout;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { mosquittoInstalled } from '../fixtures/mosquitto.ts';
 import { orthancInstalled } from '../fixtures/orthanc.ts';
+import { program } from '../fixtures/program.ts';
 
 /** The DICOM files this project is tested with; not part of it. */
 export const corpusDirectory = join(import.meta.dirname, '..', '..', '..', 'shared', 'corpus');
@@ -44,12 +45,12 @@ export interface ProgramRun {
 
 /** Runs a program to its end, with further variables in its environment. */
 export async function runProgram(
-  program: string,
+  command: string,
   args: readonly string[],
   variables: Readonly<Record<string, string>> = {},
 ): Promise<ProgramRun> {
   // As shipped, DCMTK stalls 40 ms an object on the peer's delayed acknowledgement.
-  const child = spawn(program, args, { env: { ...process.env, TCP_NODELAY: '1', ...variables } });
+  const child = spawn(command, args, { env: { ...process.env, TCP_NODELAY: '1', ...variables } });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => (output.stdout += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (output.stderr += bytes.toString()));
@@ -60,10 +61,8 @@ export async function runProgram(
   return { code, ...output };
 }
 
-/** The program itself, to be run by Node. */
-export const gantryMain = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-
 /** Runs a `gantry` command to its end. */
 export function gantry(...args: string[]): Promise<ProgramRun> {
-  return runProgram(process.execPath, [gantryMain, ...args]);
+  const [command, ...before] = program();
+  return runProgram(command, [...before, ...args]);
 }

@@ -48,7 +48,7 @@ const ports: ApplyPorts = {
 };
 
 /** What a process finds that starts on a directory. */
-async function open(path: string, disk: Disk = nodeDisk) {
+async function open(path: string, disk: Disk = nodeDisk, lookMs?: number) {
   const keyring = await Keyring.open({
     disk,
     directory: join(path, 'keys'),
@@ -61,7 +61,14 @@ async function open(path: string, disk: Disk = nodeDisk) {
   const store = await ConfigStore.open(file('config'));
   const damaged: unknown[] = [];
   const state = await RemoteState.open(file('remote'), (error) => damaged.push(error));
-  const applier = new Applier({ store, state, ports, clock: systemClock, log: silentLog });
+  const applier = new Applier({
+    store,
+    state,
+    ports,
+    clock: systemClock,
+    log: silentLog,
+    ...(lookMs === undefined ? {} : { lookMs }),
+  });
   return { store, state, applier, damaged };
 }
 
@@ -104,6 +111,17 @@ describe('a configuration is applied', () => {
     expect(found.toSorted().toReversed()).toEqual(found);
     expect(found).toContain('new');
     expect(found).toContain('old');
+  });
+
+  it('and is kept as soon as the way it came by is open again, without waiting for the next look', async () => {
+    using home = temporaryDirectory();
+    await freshBox(home.path);
+    const { applier, store } = await open(home.path, nodeDisk, 3_600_000);
+    await applier.begin({ ...candidate('new'), confirmedBy: 'mqtt' });
+    applier.channelBack('usb');
+    applier.channelBack('mqtt');
+    await applier.settled();
+    expect(store.current()).toMatchObject({ onTrial: false, config: { site: { name: 'new' } } });
   });
 
   it('and the disk fails at any call: a valid one is in use, and is the one of the next start', async () => {

@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+import { program } from '../fixtures/program.ts';
 
 /** The sandbox archive as a process of its own, on one port for as long as it is started again and again. */
 export class ArchiveProcess {
@@ -26,11 +24,9 @@ export class ArchiveProcess {
 
   async start(): Promise<void> {
     const port = this.#url === '' ? '0' : new URL(this.#url).port;
-    const child = spawn(
-      process.execPath,
-      [main, 'sandbox-archive', '--data', this.directory, '--port', port],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const [command, ...before] = program();
+    const args = [...before, 'sandbox-archive', '--data', this.directory, '--port', port];
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     this.#url = await new Promise<string>((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {

@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
+import { program } from '../fixtures/program.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import { type Campaign, campaign, say } from './campaign.ts';
 import { Load } from './load.ts';
 import { Oracle, safe, spotless } from './oracle.ts';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const killMsMax = 1500;
 /** From the start of the process to its ready line, about. */
 const openingMsMax = 900;
@@ -31,11 +31,9 @@ function configFor(archive: ArchiveProcess): object {
 
 /** Starts it and kills it after so long, ready or not. */
 async function killWhileOpening(dataDirectory: string, afterMs: number): Promise<void> {
-  const child = spawn(
-    process.execPath,
-    [main, 'run', '--data', dataDirectory, '--config', `${dataDirectory}.config.json`],
-    { stdio: 'ignore' },
-  );
+  const [command, ...before] = program();
+  const args = [...before, 'run', '--data', dataDirectory, '--config', `${dataDirectory}.config.json`];
+  const child = spawn(command, args, { stdio: 'ignore' });
   const exited = once(child, 'exit');
   await delay(afterMs);
   child.kill('SIGKILL');

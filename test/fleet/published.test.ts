@@ -214,6 +214,10 @@ describe.skipIf(!ready)('the record of a fleet, by a real web server, a real bro
           await agent.until(() =>
             agent.texts('desired').includes(readFileSync(join(out, `${box}.jws`), 'utf8')),
           );
+        await sign(out, 3, central);
+        // Trust, certificate, document and its proof; at a broker the other boxes have a trust document each.
+        expect(await publish(out, to, { device: 'BOX-2' })).toMatchObject({ boxes: 1, written: 4 });
+        expect(await publish(out, to)).toMatchObject({ boxes: 3, written: kind === 'mqtt' ? 8 : 6 });
         const reports = at(`reports-${kind}`);
         const options = { fleet: testFleet, keys: publicKeys, from, reports };
         await until(async () => (await collect(options)).withoutReport === 0);

@@ -16,8 +16,9 @@ import { Rollouts } from '../../src/fleet/rollouts.ts';
 import { signRendered } from '../../src/fleet/sign.ts';
 import { SecretVault } from '../../src/fleet/secrets.ts';
 import { temporaryDirectory } from '../fixtures/data-directory.ts';
-import { gantryMain, runProgram } from '../e2e/peers.ts';
 import { desired, signingKey } from '../fixtures/fleet-kit.ts';
+import { runProgram } from '../e2e/peers.ts';
+import { program } from '../fixtures/program.ts';
 import { fleetFolder, writeFleetFiles } from './desk-folder.ts';
 
 const now = new Date('2026-03-01T10:00:00Z');
@@ -294,7 +295,7 @@ test('the commands take a value by a pipe alone, list names, and render with an 
   const key = join(elsewhere.path, 'age-key');
   writeFileSync(key, `# created for a test\n${identity}\n`);
   const run = (args: readonly string[], input = '') =>
-    runProgram('sh', ['-c', 'printf %s "$INPUT" | "$@"', 'sh', process.execPath, gantryMain, ...args], {
+    runProgram('sh', ['-c', 'printf %s "$INPUT" | "$@"', 'sh', ...program(), ...args], {
       INPUT: input,
     });
   const dir = ['--dir', folder.path];

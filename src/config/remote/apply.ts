@@ -76,6 +76,8 @@ interface Trial {
   /** Ends the trial: true keeps it. */
   readonly decided: PromiseWithResolvers<boolean>;
   readonly channels: Set<ChannelKind>;
+  /** Ends the pause before the next look. */
+  pause: AbortController;
 }
 
 /** What a line of the history is about. */
@@ -167,7 +169,10 @@ export class Applier {
 
   /** A way to central IT works under the configuration that is being tried. */
   channelBack(via: ChannelKind): void {
-    this.#trial?.channels.add(via);
+    const trial = this.#trial;
+    if (trial === null || trial.channels.has(via)) return;
+    trial.channels.add(via);
+    trial.pause.abort();
   }
 
   /** Lets what was refused or went back be tried again. */
@@ -209,7 +214,15 @@ export class Applier {
   async #use(candidate: Candidate, before: Looks, deadlineAt: number): Promise<void> {
     const { store, ports } = this.#parts;
     const decided = Promise.withResolvers<boolean>();
-    const trial: Trial = { candidate, before, deadlineAt, worse: {}, decided, channels: new Set() };
+    const trial: Trial = {
+      candidate,
+      before,
+      deadlineAt,
+      worse: {},
+      decided,
+      channels: new Set(),
+      pause: new AbortController(),
+    };
     this.#trial = trial;
     store.tryOut({ ...candidate, id: candidate.sha256 });
     try {
@@ -253,7 +266,9 @@ export class Applier {
       const back = confirmedBy === null || (confirmedBy !== 'operator' && trial.channels.has(confirmedBy));
       if (back && Object.keys(trial.worse).length === 0) return true;
       if (signal.aborted) return false;
-      await delay(lookMs, undefined, { signal }).catch(() => undefined);
+      trial.pause = new AbortController();
+      const ends = AbortSignal.any([signal, trial.pause.signal]);
+      await delay(lookMs, undefined, { signal: ends }).catch(() => undefined);
     }
   }
 

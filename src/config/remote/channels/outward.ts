@@ -25,6 +25,8 @@ export interface Target {
 export class Outward {
   readonly #line: RemoteLineConfig;
   readonly #parts: Pick<ChannelParts, 'readText' | 'ownCertificate'>;
+  /** Made of these texts; another one takes its place once they change. */
+  #secure: { readonly texts: string; readonly context: SecureContext } | null = null;
 
   constructor(line: RemoteLineConfig, parts: Pick<ChannelParts, 'readText' | 'ownCertificate'>) {
     this.#line = line;
@@ -60,11 +62,14 @@ export class Outward {
               cert: pem(await this.#parts.readText(clientCertificate.certFile)),
               key: pem(await this.#parts.readText(clientCertificate.keyFile)),
             };
-      return createSecureContext({
-        minVersion: 'TLSv1.2',
-        ...(ca !== null && { ca: [...getCACertificates('default'), ca] }),
-        ...client,
-      });
+      const texts = JSON.stringify([ca, client]);
+      // Reading all the usual authorities takes longer than the rest of a poll.
+      if (this.#secure?.texts !== texts) {
+        const trusted = ca === null ? {} : { ca: [...getCACertificates('default'), ca] };
+        const context = createSecureContext({ minVersion: 'TLSv1.2', ...trusted, ...client });
+        this.#secure = { texts, context };
+      }
+      return this.#secure.context;
     } catch (cause) {
       throw remoteFault('REMOTE_FILE_UNREADABLE', cause);
     }
