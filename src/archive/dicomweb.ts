@@ -100,6 +100,7 @@ function phaseOf(body: StoreBody, error: unknown): SendPhase {
 }
 
 class DicomWebClient implements ArchiveClient {
+  readonly answersWhileStoring = true;
   readonly #paths: DicomWebPaths;
   readonly #line: SignedLine;
   readonly #reader: DicomWebReader;

@@ -153,6 +153,8 @@ export interface LineSpace {
 
 /** A destination's client. Every implementation passes `test/contract/archive.ts`. Never logs UIDs. */
 export interface ArchiveClient {
+  /** Its peers answer questions while a request to store is under way; others are asked before. */
+  readonly answersWhileStoring?: boolean;
   /** Resolves always; never throws for what the peer or the line does. `signal` ends it (phase as far as it came). */
   store(items: readonly StoreItem[], signal: AbortSignal): Promise<StoreAnswer>;
   /** The cheapest question there is, signed in like any other: is it there? Bounded as a whole. */

@@ -65,8 +65,6 @@ export interface ForwardCounters {
 
 /** Each next request takes its share of what is left: the last ones are small, and all connections end together. */
 const requestsPerPlace = 2;
-/** Below this the round trips of more requests cost more than their connections bring. */
-const spreadBytesMin = 2 * 1024 * 1024;
 
 const pausedByOperator: Reason = {
   code: 'PAUSED_BY_OPERATOR',
@@ -110,7 +108,8 @@ export class Forwarder {
     const random = options.random ?? Math.random;
     this.#options = options;
     this.#limits = { ...forwarderLimits, ...options.limits };
-    this.#prior = new PriorKnowledge(options.client, options.spool, options.destination.name);
+    const { client, spool, destination } = options;
+    this.#prior = new PriorKnowledge(client, spool, destination.name, this.#limits.questionMsMax);
     this.#settler = new Settler(this.#limits, options.clock, random);
     this.#breaker = new Breaker(options.clock, random);
     this.#contact = new Contact(options.client, options.clock, random);
@@ -200,7 +199,7 @@ export class Forwarder {
         instancesMax: probe ? 1 : destination.batch.instancesMax,
         bytesMax: Math.min(this.#requestBytesMax, this.#line.requestBytes),
         spread: this.#line.places * requestsPerPlace,
-        spreadBytesMin,
+        spreadBytesMin: this.#line.shareBytesMin,
         order: this.#order,
         statOnly: room === 'stat',
       });
@@ -280,9 +279,12 @@ export class Forwarder {
   ): Promise<ForwardSettlement[]> {
     const { client, spool } = this.#options;
     const { ready, unread, repeated } = await readyBatch(spool, items);
-    const known = await this.#prior.complete(ready, this.#abort.signal);
-    const { present, toSend } = await askForUnknown(client, known, this.#abort.signal);
-    const sent = toSend.length > 0 ? await this.#send(toSend, probe, passage) : [];
+    const had = this.#prior.learn(ready, this.#abort.signal);
+    // Looked at when everything is sent; until then it may fail unseen.
+    had.catch(() => undefined);
+    if (!this.#prior.alongside) await had;
+    const { present, toSend } = await askForUnknown(client, ready, this.#abort.signal);
+    const sent = toSend.length > 0 ? await this.#send(toSend, had, probe, passage) : [];
     if (toSend.length === 0) {
       passage.leave(null);
       if (probe) this.#breaker.probeEnded();
@@ -295,11 +297,18 @@ export class Forwarder {
     ];
   }
 
-  async #send(batch: readonly ReadyItem[], probe: boolean, passage: Passage): Promise<ForwardSettlement[]> {
+  /** @param had whether the archive knew the study before */
+  async #send(
+    batch: readonly ReadyItem[],
+    had: Promise<boolean>,
+    probe: boolean,
+    passage: Passage,
+  ): Promise<ForwardSettlement[]> {
     const { client, spool } = this.#options;
     const store: ArchiveClient['store'] = (items, signal) =>
       passage.send(items, signal, (paced, either) => client.store(paced, either));
-    const { answer, unread } = await sendBatch({ store }, spool, batch, this.#abort.signal);
+    const mayEnd = () => this.#prior.settled(had);
+    const { answer, unread } = await sendBatch({ store }, spool, batch, mayEnd, this.#abort.signal);
     passage.leave(answer);
     if (unread !== null && answer.kind !== 'answered') {
       if (probe) this.#breaker.probeEnded();
@@ -314,10 +323,11 @@ export class Forwarder {
     this.#learn(answer, judgement, probe);
     this.#learnRequestLimit(batch, judgement);
     const around = { batchInstances: batch.length, destinationFault: this.#breaker.fault !== null };
+    const archiveHad = await had;
     return batch.map(({ item }, index) => {
       const verdict = judgement.perInstance[index];
       if (verdict === undefined) throw new Error('an instance without a verdict');
-      return this.#settler.settle(item, verdict, around);
+      return this.#settler.settle({ ...item, archiveHad }, verdict, around);
     });
   }
 

@@ -23,6 +23,8 @@ const firstPlaces = 4;
 /** Before anything is measured. */
 const firstBytes = 4 * mebibyte;
 const bytesMin = 256 * kibibyte;
+/** The last requests of a backlog: as long as the whole line takes for so many seconds, or longer. */
+const lastBytes = { min: mebibyte, unknown: 2 * mebibyte, seconds: 0.16 };
 /** How long a request is on the line. Long enough that its round trip does not matter, short enough to lose little. */
 const requestSeconds = { min: 4, max: 12, perAnswer: 8 };
 /** One setting is kept for so long, and for so many answers a place, before it is judged. */
@@ -55,6 +57,7 @@ export class Pace {
   #rest = 0;
   #quickestAnswerMs = Infinity;
   #answerMs = 0;
+  #sendMs = 0;
   #cutAt = -Infinity;
 
   constructor(bounds: PaceBounds) {
@@ -65,6 +68,25 @@ export class Pace {
   /** Requests whose bytes are on the line at the same time. */
   get places(): number {
     return this.#places;
+  }
+
+  /**
+   * Requests under way at the same time, those included that only wait for their answer: as many of them as it takes
+   * to keep the places busy. More would be harm, not reserve: what was handed over may be in the kernel for a while
+   * yet, and a connection opened beside full ones is slow to get its share.
+   */
+  get inFlight(): number {
+    const awaited = this.#sendMs === 0 ? 1 : Math.ceil((this.#places * this.#answerMs) / this.#sendMs);
+    return Math.min(this.#bounds.parallel, this.#places + Math.max(1, awaited));
+  }
+
+  /**
+   * Bytes below which a request is not cut smaller so that all connections end together: its round trip and what it
+   * costs the archive would be more than that brings.
+   */
+  shareBytesMin(goodput: number | null): number {
+    const bytes = goodput === null ? lastBytes.unknown : goodput * lastBytes.seconds;
+    return Math.max(lastBytes.min, Math.floor(bytes));
   }
 
   /** @param goodput bytes a second over all requests, null while it is not known */
@@ -78,6 +100,7 @@ export class Pace {
   /** A request was answered in order. @param busy more waited meanwhile: only then the line was put to the test */
   answered(sample: PaceSample, busy: boolean): void {
     this.#answerMs += (sample.answerMs - this.#answerMs) / 8;
+    this.#sendMs += (sample.endedAt - sample.startedAt - sample.answerMs - this.#sendMs) / 8;
     if (!busy) {
       this.#epoch = null;
       return;

@@ -53,7 +53,7 @@ export class SendingLine {
   room(): Room {
     const passages = [...this.#passages];
     const onTheLine = passages.filter(({ handedOver }) => !handedOver).length;
-    if (passages.length < this.#options.bounds.parallel && onTheLine < this.#pace.places) return 'any';
+    if (passages.length < this.#pace.inFlight && onTheLine < this.#pace.places) return 'any';
     return passages.some(({ stat }) => stat) ? 'none' : 'stat';
   }
 
@@ -70,6 +70,11 @@ export class SendingLine {
 
   get requestBytes(): number {
     return this.#pace.requestBytes(this.#goodput.bytesPerSecond());
+  }
+
+  /** Below this a request is not cut smaller, so that all end together. */
+  get shareBytesMin(): number {
+    return this.#pace.shareBytesMin(this.#goodput.bytesPerSecond());
   }
 
   state(): LineState {

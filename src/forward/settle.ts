@@ -24,6 +24,8 @@ export interface ForwarderLimits {
   readonly passingFailureMsMin: number;
   /** Consecutive failures that may be the fault of what was sent before the destination counts as down. */
   readonly doubtfulFailuresMax: number;
+  /** An archive that takes longer for a question while it is being sent to may take one request at a time only. */
+  readonly questionMsMax: number;
   /** How long `stop` lets requests under way finish. */
   readonly stopGraceMs: number;
 }
@@ -39,6 +41,7 @@ export const forwarderLimits: ForwarderLimits = {
   attemptsMax: 5,
   passingFailureMsMin: 24 * hourMs,
   doubtfulFailuresMax: 3,
+  questionMsMax: 5000,
   stopGraceMs: 5000,
 };
 

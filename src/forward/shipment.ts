@@ -78,11 +78,15 @@ export interface SentBatch {
   readonly unread: UnreadItem | null;
 }
 
-/** Sends complete Part 10 files in one STOW-RS request. */
+/**
+ * Sends complete Part 10 files in one STOW-RS request.
+ * @param mayEnd the last piece of the request waits for this
+ */
 export async function sendBatch(
   client: Pick<ArchiveClient, 'store'>,
   spool: Pick<SpoolForward, 'open'>,
   batch: readonly ReadyItem[],
+  mayEnd: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<SentBatch> {
   let unread: UnreadItem | null = null;
@@ -91,8 +95,26 @@ export async function sendBatch(
       unread ??= { item: each.item, ...objectReadFailure(error) };
     }),
   );
-  const answer = await client.store(storeItems, signal);
+  const last = storeItems.at(-1);
+  const items =
+    last === undefined
+      ? []
+      : [...storeItems.slice(0, -1), { ...last, content: () => endWaits(last.content(), mayEnd) }];
+  const answer = await client.store(items, signal);
   return { answer, unread };
+}
+
+async function* endWaits(
+  content: AsyncIterable<Buffer>,
+  mayEnd: () => Promise<void>,
+): AsyncGenerator<Buffer> {
+  let held: Buffer | null = null;
+  for await (const piece of content) {
+    if (held !== null) yield held;
+    held = piece;
+  }
+  await mayEnd();
+  if (held !== null) yield held;
 }
 
 function storeItem(

@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { part10Header } from '../../src/dicom/part10.ts';
-import { Forwarder } from '../../src/forward/forwarder.ts';
+import { Forwarder, type ForwarderOptions } from '../../src/forward/forwarder.ts';
 import type { ObjectId } from '../../src/spool/types.ts';
 import { ctSlice, type MadeInstance, newUid } from '../fixtures/dicom-objects.ts';
 import { ManualClock } from '../fixtures/manual-clock.ts';
@@ -14,7 +14,10 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((each) => each.stop()));
 });
 
-function setUp(destination: { instancesMax?: number; bytesMax?: number; parallel?: number } = {}) {
+function setUp(
+  destination: { instancesMax?: number; bytesMax?: number; parallel?: number } = {},
+  limits: ForwarderOptions['limits'] = {},
+) {
   const clock = new ManualClock();
   const spool = new MemorySpool(clock);
   const archive = new MemoryArchive();
@@ -26,6 +29,7 @@ function setUp(destination: { instancesMax?: number; bytesMax?: number; parallel
     clock,
     log: silentLog,
     random: () => 0.999,
+    limits,
   });
   running.push(forwarder);
   /** Time passes, and everybody looks again. */
@@ -384,6 +388,45 @@ describe('unknown outcomes', () => {
     expect(ids.map((id) => spool.get(id).needsDigest)).toEqual([true, true, true, false, false]);
     // Asked once a study, before the first of it was sent; what we sent ourselves does not count.
     expect(archive.studiesAsked).toHaveLength(2);
+  });
+
+  test('an archive that answers while it is being sent to gets all but the end before its answer', async () => {
+    const { spool, archive, forwarder } = setUp();
+    archive.answersWhileStoring = true;
+    const asked = Promise.withResolvers<void>();
+    archive.onStudyAsked = () => asked.promise;
+    const made = study(3);
+    for (const each of made) spool.add(each);
+    const bytes = made.reduce((sum, each) => sum + part10Header(each).length + each.dataSet.length, 0);
+    forwarder.start();
+    await vi.waitFor(() => expect(archive.arriving).toBeGreaterThan(bytes / 2), { timeout: 10_000 });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(archive.requests).toHaveLength(0);
+    expect(archive.arriving).toBeLessThan(bytes);
+    asked.resolve();
+    await spool.until(() => spool.states().every((state) => state === 'delivered'));
+    expect(spool.deliveries.map(({ needsDigest }) => needsDigest)).toEqual([false, false, false]);
+  });
+
+  test('one that seems to take one request at a time gets the end all the same, and is asked first from then on', async () => {
+    const { spool, archive, forwarder } = setUp({}, { questionMsMax: 40 });
+    archive.answersWhileStoring = true;
+    // It answers once it has taken the request whole.
+    archive.onStudyAsked = async () => {
+      while (archive.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    for (const each of study(2)) spool.add(each);
+    forwarder.start();
+    await spool.until(() => spool.states().every((state) => state === 'delivered'));
+    let arrivingWhenAnswered = -1;
+    archive.onStudyAsked = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      arrivingWhenAnswered = archive.arriving + archive.requests.length;
+    };
+    const second = study(2).map((each) => spool.add(each));
+    await spool.until(() => second.every((id) => spool.get(id).state === 'delivered'));
+    expect(arrivingWhenAnswered).toBe(1);
+    expect(archive.requests).toHaveLength(2);
   });
 });
 

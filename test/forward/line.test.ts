@@ -55,6 +55,27 @@ describe('the pace', () => {
     expect(pace.places).toBeLessThanOrEqual(11);
   });
 
+  test('what waits for its answer takes the place of nothing else, and no more is under way than that needs', () => {
+    const pace = new Pace(bounds);
+    expect(pace.inFlight).toBe(pace.places + 1);
+    // Quick answers after long requests: one more.
+    const sample = { bytes: megabyte, answerMs: 200, startedAt: 0, endedAt: 4200 };
+    pace.answered(sample, false);
+    expect(pace.inFlight).toBe(pace.places + 1);
+    // Answers that take three times as long as the bytes: three times the places, within bounds.
+    for (let n = 0; n < 60; n += 1) pace.answered({ ...sample, answerMs: 300, endedAt: 400 }, false);
+    expect(pace.inFlight).toBe(bounds.parallel);
+    expect(new Pace({ ...bounds, parallel: 2 }).inFlight).toBe(2);
+  });
+
+  test('the last requests are worth their round trips, on a slow line and on a fast one', () => {
+    const pace = new Pace(bounds);
+    const [slow, lossy, fast] = [1e5, 6e6, 37e6].map((goodput) => pace.shareBytesMin(goodput));
+    expect(slow).toBe(1024 * 1024);
+    expect(lossy).toBe(1024 * 1024);
+    expect(fast).toBeGreaterThan(5 * megabyte);
+  });
+
   test('a line that is full already gets no more connections, but for a try now and then', () => {
     const pace = new Pace(bounds);
     simulate(pace, { bytesPerSecond: megabyte, perConnection: megabyte, roundTripMs: 60 }, 2000);
