@@ -87,6 +87,33 @@ test(
 );
 
 test(
+  'what waits is believed again by the trust of the day: with its signer it goes, and signed anew it is taken',
+  async () => {
+    const bench = await applyBench();
+    const central = await enrolBench(bench);
+    await central.offer({ generation: 1, config: configOf(bench) });
+    await inUse(bench, 1);
+    const waits = {
+      generation: 2,
+      config: configOf(bench, { site: { name: 'Waits', timeZone: 'UTC' } }),
+      apply: { when: 'manual' },
+    };
+    await central.offer(waits);
+    await central.rotate();
+    const { config } = bench.gateway.tools;
+    await expect(config.applyWaiting()).rejects.toMatchObject({ code: 'FLEET_SIGNATURE' });
+    expect(await centralOf(bench)).toMatchObject({ generation: 1, waiting: null });
+    expect((await central.report()).refused).toMatchObject([{ code: 'FLEET_SIGNATURE' }]);
+
+    await central.offer(waits);
+    await config.applyWaiting();
+    await inUse(bench, 2);
+    expect((await bench.gateway.status()).site.name).toBe('Waits');
+  },
+  waitMs,
+);
+
+test(
   'what was set on the box stays over what central IT sends, until central IT takes it back',
   async () => {
     const bench = await applyBench();

@@ -9,7 +9,7 @@ import { candidateOf } from './candidate.ts';
 import type { Applier } from './apply.ts';
 import { applyFailures, failureOf } from './apply-failures.ts';
 import { CommandHand, type CommandPorts } from './command-hand.ts';
-import { type ChannelKind, desiredConfig, type InboundKind, type SignedDocument } from './documents.ts';
+import type { ChannelKind, DesiredConfig, InboundKind, SignedDocument } from './documents.ts';
 import { verifyFreshness } from './freshness.ts';
 import { type FleetRefusal, refusal } from './refusals.ts';
 import { type BoxFacts, reportOf } from './report.ts';
@@ -50,6 +50,7 @@ export type OfferOutcome =
   | { readonly taken: false; readonly code: string };
 
 type Enrolment = NonNullable<RemoteMemory['enrolment']>;
+type Waiting = NonNullable<RemoteMemory['waiting']>;
 
 /** How often it is looked whether a document that waits for its window may be applied. */
 const windowLookMs = 5_000;
@@ -203,15 +204,14 @@ export class RemoteAgent {
   }
 
   async #desired(bytes: Buffer, enrolment: Enrolment, via: ChannelKind): Promise<OfferOutcome> {
-    const { state, store, log } = this.#parts;
-    const current = { currentConfig: store.document(), currentSealed: store.sealed() };
-    const outcome = await verifyDesired(bytes, { ...this.#facts(enrolment), ...current });
+    const { state, log } = this.#parts;
+    const outcome = await this.#believe(bytes, enrolment);
     if (!outcome.ok) return this.#refused(outcome.refusal);
     const { desired, sha256 } = outcome;
     if (this.#isKnown(sha256)) return { taken: true, unchanged: true };
     const { generation, apply } = desired;
-    const payload = JSON.stringify(desired);
-    const waiting = { generation, sha256, payload, when: apply.when, via };
+    const signed = Buffer.from(bytes).toString();
+    const waiting = { generation, sha256, signed, when: apply.when, via };
     await state.change(() => ({ seen: { generation, sha256 }, waiting, latest: waiting }));
     log.info(
       { event: 'config-offered', generation, via, when: apply.when },
@@ -220,6 +220,26 @@ export class RemoteAgent {
     this.#news();
     void this.#takeUp();
     return { taken: true, unchanged: false };
+  }
+
+  #believe(bytes: Uint8Array, enrolment: Enrolment) {
+    const { store } = this.#parts;
+    const current = { currentConfig: store.document(), currentSealed: store.sealed() };
+    return verifyDesired(bytes, { ...this.#facts(enrolment), ...current });
+  }
+
+  /**
+   * A document that waited may have lost its signer, or send data elsewhere than what is in use by now.
+   * @throws GantryError with the code of the refusal; then it waits no more
+   */
+  async #stillBelieved({ signed, sha256 }: Waiting): Promise<DesiredConfig> {
+    const { enrolment } = this;
+    if (enrolment === null) throw new GantryError(applyFailures.nothingWaits);
+    const outcome = await this.#believe(Buffer.from(signed), enrolment);
+    if (outcome.ok) return outcome.desired;
+    await this.#forgetWaiting(sha256);
+    await this.#refused(outcome.refusal);
+    throw new GantryError({ ...outcome.refusal, kind: 'permanent' });
   }
 
   /** In use, being tried, waiting, or tried before. */
@@ -260,11 +280,11 @@ export class RemoteAgent {
     }
   }
 
-  async #apply(waiting: NonNullable<RemoteMemory['waiting']>): Promise<void> {
+  async #apply(waiting: Waiting): Promise<void> {
     const { applier, store, ports, schemaVersion } = this.#parts;
-    const { sha256, generation, payload, via } = waiting;
+    const { sha256, generation, via } = waiting;
+    const desired = await this.#stillBelieved(waiting);
     try {
-      const desired = desiredConfig.parse(JSON.parse(payload));
       const candidate = await candidateOf(desired, {
         sha256,
         via,

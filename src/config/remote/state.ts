@@ -36,7 +36,8 @@ export type AttemptRecord = z.output<typeof attempt>;
 const believed = z.object({
   generation: z.int(),
   sha256,
-  payload: z.string(),
+  /** As it came: it is believed again, by the trust then in force, before it is put in use. */
+  signed: z.string(),
   when: z.enum(['now', 'window', 'manual']),
   via: z.enum(channelKinds),
 });
@@ -69,9 +70,9 @@ const memory = z.object({
     .object({ generation: z.int(), sha256, at: time, via: z.enum(channelKinds).nullable().default(null) })
     .nullable(),
   /** A document that was believed and waits for its time. */
-  waiting: believed.nullable(),
+  waiting: believed.nullable().catch(null),
   /** The newest document that was believed, whatever became of it. */
-  latest: believed.nullable(),
+  latest: believed.nullable().catch(null),
   /** In use without being kept. */
   pending: pending.nullable(),
   /** Newest last. */
