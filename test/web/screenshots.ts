@@ -9,6 +9,8 @@ import { loadPage } from '../../src/web/page.ts';
 import { chromiumFlags, chromiumPath } from './chromium.ts';
 import { builtPage, createWebServer, SettableStatus } from './harness.ts';
 import { degradedReport, downReport, workingReport } from './reports.ts';
+import { phrases as de } from '../../web-ui/src/words/de.ts';
+import { phrases as en } from '../../web-ui/src/words/en.ts';
 
 /* `npm run screenshots`: the page as it stands, on a phone and on a desk, into web-ui/screenshots. */
 
@@ -30,12 +32,15 @@ const server = createWebServer({
 });
 const { port } = await server.start();
 const browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags });
-for (const [state, report] of Object.entries(reports)) {
-  status.report = report;
+for (const state of ['working', 'degraded', 'down'] as const) {
+  status.report = reports[state];
   for (const { name, width, height, colorScheme, locale } of views) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale });
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${port}/`, { waitUntil: 'load' });
+    // The first answer may still be the one of the state before.
+    const { [`verdict.${state}` as const]: word } = locale === 'de-DE' ? de : en;
+    await page.locator('.verdict-word').getByText(word, { exact: true }).waitFor();
     await page.screenshot({
       path: `${folder}${state}-${name}.png`,
       fullPage: process.argv.includes('--whole'),
@@ -97,9 +102,14 @@ async function openAll(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Show users' }).click();
   await page.getByRole('group', { name: 'Add a user' }).waitFor();
   await page.getByRole('button', { name: 'Show access tokens' }).click();
-  await page.getByLabel('Name of the program').fill('monitor');
-  await page.getByRole('button', { name: 'Make a token' }).click();
-  await page.getByRole('button', { name: 'I have kept it' }).first().waitFor();
+  const form = page.getByLabel('Name of the program');
+  await form.waitFor();
+  // Each view is of the same box: one token is enough.
+  if ((await page.getByRole('button', { name: 'Revoke' }).count()) === 0) {
+    await form.fill('monitor');
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    await page.getByRole('button', { name: 'I have kept it' }).first().waitFor();
+  }
   await page.getByRole('button', { name: 'Show the audit log' }).click();
   await page
     .getByRole('cell', { name: /Access token made/ })
