@@ -18,6 +18,8 @@ import {
  * device is answered all the while, and central IT finds every kind in the report.
  */
 
+const patienceMs = 60_000;
+
 const [root, it, second, stranger] = Array.from({ length: 4 }, signingKey) as [
   KeyObject,
   KeyObject,
@@ -50,7 +52,7 @@ test('each refused document changes nothing, and is reported by its code; what i
     bytesOf(await signed('gantry-desired', document(5), it)),
   ];
   expect(await offer(good)).toMatchObject({ taken: true });
-  await expect.poll(inUse).toBe('Generation 5');
+  await expect.poll(inUse, { timeout: patienceMs }).toBe('Generation 5');
   await untilSettled(bench);
 
   const redirected = config('Elsewhere', {
@@ -104,6 +106,6 @@ test('each refused document changes nothing, and is reported by its code; what i
   expect(await offer(bytesOf(await signed('gantry-desired', document(6), it)))).toMatchObject({
     taken: true,
   });
-  await expect.poll(inUse).toBe('Generation 6');
+  await expect.poll(inUse, { timeout: patienceMs }).toBe('Generation 6');
   await untilSettled(bench);
 }, 120_000);
