@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { connect as connectOver, type IClientOptions, type IPublishPacket, MqttClient } from 'mqtt';
+import type { IClientOptions, IPublishPacket, MqttClient } from 'mqtt';
 import { systemErrorCode } from '../../../base/errors.ts';
 import { asRemoteFault, remoteFault } from './faults.ts';
 import type { Outward, Target } from './outward.ts';
@@ -69,6 +69,8 @@ export class Broker {
   ): Promise<Broker> {
     const target = brokerTarget(url);
     const overWebSocket = isWebSocket(new URL(url));
+    // Most boxes have no broker: what nobody uses takes no memory.
+    const mqtt = await import('mqtt');
     let socket: Socket;
     try {
       socket = await outward.connect(target);
@@ -77,11 +79,11 @@ export class Broker {
     }
     const settings = clientOptions(options, version);
     const client = overWebSocket
-      ? connectOver(url, {
+      ? mqtt.connect(url, {
           ...settings,
           wsOptions: { createConnection: () => socket, maxPayload: packetBytesMax },
         })
-      : new MqttClient(() => socket, settings);
+      : new mqtt.MqttClient(() => socket, settings);
     return Broker.#welcome(client, socket);
   }
 
