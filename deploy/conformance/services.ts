@@ -161,7 +161,7 @@ function requestTable(): string {
       row(
         paths.searchStudy(ref.StudyInstanceUID),
         readAccept,
-        'before the first instance of a study is sent',
+        'while the first instances of a study are on their way: the end of each request waits for the answer, 5 s at most, after which this archive is asked first',
       ),
       row(paths.search(ref), readAccept, 'whether the instance can be found'),
       row(
